@@ -74,8 +74,9 @@ static char *new_block(arena *a, size_t bytes, size_t align)
 	return align_up((char *)(b + 1), align);
 }
 
+/* Objects of so many bytes have a block of their own. */
 #ifdef DLCC_ASAN
-enum { OWN_BLOCK_FROM = 0 };
+enum { OWN_BLOCK_FROM = 1 };
 #else
 enum { OWN_BLOCK_FROM = ARENA_BIG };
 #endif

@@ -8,7 +8,7 @@ check() {
 	[ -d "$1" ] || return 0
 	grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*["<](\.\./)*(support|ir|frontend|passes|backend|runtime|driver)/' \
 		--include='*.[ch]' --include='*.def' "$1" |
-		grep -vE "include[[:space:]]*\"($2)" | sed "s|^|layers: $1 may include only ($2): |"
+		grep -vE "include[[:space:]]*\"($2)" | sed "s,^,layers: $1 may include only $2: ,"
 }
 
 bad=$(
