@@ -1,0 +1,40 @@
+/* Kernel IR to machine code: what the driver asks of the backend. */
+#pragma once
+
+#include "ir/kernel.h"
+#include "ir/target.h"
+
+/* ---- targets (target.c) ------------------------------------------------------------------------------------------- */
+const target *target_find(const char *name);   /* a row of the table; "native" = the best row the host can run; NULL: unknown */
+const target *target_fold(void);               /* the fixed one constants are folded with, whatever the host is */
+const target *target_default(const char *arch); /* portable choice for objects */
+int target_count(void);
+const target *target_at(int i);
+
+typedef struct emit_options {
+	const target *target;
+	const char *triple;   /* NULL: the host's with target->arch, or <arch>-unknown-linux-gnu when cross compiling */
+	int opt;              /* -O0 .. -O3 */
+	bool sanitize;        /* check every access against its buffer's size */
+	bool debug_info;      /* DWARF lines into kernel_text_path */
+	const char *kernel_text_path; /* the printed kernel IR that lines point into (a name only) */
+	const char *symbol;   /* of the model descriptor: NAME; entry NAME_run */
+	const char *weights_path; /* not NULL: weights go to that file and are given by the application */
+	int threads;          /* worker threads for code generation */
+} emit_options;
+
+typedef enum emit_kind { EMIT_OBJECT, EMIT_ASSEMBLY, EMIT_LLVM } emit_kind;
+
+/* Writes the program as one relocatable object (or text).  False after reporting to d. */
+bool emit_file(program *p, const emit_options *o, emit_kind kind, const char *path, diag *d);
+/* Links an object of the program and the runtime into a shared library (uses the system's cc). */
+bool emit_shared(program *p, const emit_options *o, const char *runtime_archive, const char *path, diag *d);
+/* The C header that declares the model: include guard, C99 and C++. */
+void emit_header(str *out, const program *p, const emit_options *o);
+
+/* In-process code (jit.c).  `model` is valid until jit_free; constants are used in place, not copied. */
+struct dlrt_model;
+typedef struct jit jit;
+jit *jit_compile(program *p, const emit_options *o, diag *d);
+const struct dlrt_model *jit_model(const jit *j);
+void jit_free(jit *j);

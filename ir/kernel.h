@@ -1,0 +1,148 @@
+/* Kernel IR: the code of a network as a C programmer would write it by hand.
+ *
+ * A program is storages (inputs, outputs, constants, arena slots), kernels, and the steps of `run`.  A kernel is a function of
+ * buffers and of the model's dimension symbols.  Its body is written for ONE element: inside a `vector` loop every value
+ * that depends on the loop variable has one copy per lane (as in an SPMD language); the backend emits vectors of the target's
+ * width for `lanes` elements at a time and a masked (or scalar) tail.  There are no vector types in the text.
+ *
+ * Lane analysis decides how a load or store is made: stride 0 in the lane variable -> one scalar, broadcast; stride 1 -> vector; else lane
+ * by lane.  A local declared inside a vector loop is per lane if its initial or assigned values are; a local declared outside and
+ * updated inside must be named in the loop's reductions (lane copies are combined after the loop).
+ * Conditions of `if` and `while` must be the same in all lanes; per-lane choice is select / choose. */
+#pragma once
+
+#include "ir/expr.h"
+#include "ir/tensor.h"
+#include "support/diag.h"
+#include "support/vec.h"
+
+typedef struct buffer buffer;
+typedef struct local local;
+typedef struct stmt stmt;
+typedef struct kernel kernel;
+typedef struct program program;
+typedef struct storage storage;
+
+/* A linear array a kernel reads or writes; elements, not bytes. */
+struct buffer {
+	const char *name;
+	dtype type;
+	sym *size;    /* elements; every access is < size (checked by --sanitize) */
+	bool written; /* param: the kernel stores to it */
+	int param;    /* position among the parameters, -1: local array (constant size, on the stack) */
+	int align;    /* bytes the base is aligned to; 64 for arena and constants, the element's size for callers' tensors */
+};
+
+struct local { /* a scalar variable (per lane inside a vector loop) */
+	const char *name; /* unique in the kernel */
+	dtype type;       /* a compute type */
+	bool assigned;    /* a `var`; otherwise a `let`, which is never assigned */
+};
+
+typedef vec(stmt *) block;
+
+typedef enum loop_kind {
+	LOOP_SERIAL,
+	LOOP_VECTOR, /* iterations are independent, except for the listed reductions */
+	LOOP_UNROLL, /* constant extent; the body is emitted once per iteration */
+} loop_kind;
+
+typedef struct lane_reduction { local *l; expr_op combine; /* ADD MUL MIN MAX AND OR */ } lane_reduction;
+
+typedef enum stmt_kind { STMT_FOR, STMT_LET, STMT_VAR, STMT_SET, STMT_STORE, STMT_IF, STMT_WHILE, STMT_ARRAY, STMT_PREFETCH } stmt_kind;
+
+struct stmt {
+	stmt_kind kind;
+	int line; /* in the printed program, set by the printer: DWARF lines */
+	union {
+		struct { /* FOR: var runs over 0 .. extent-1 */
+			loop_kind loop;
+			sym *var;    /* role SYM_LOOP */
+			sym *extent;
+			int lanes;   /* VECTOR: elements per iteration, a multiple of the type's vector or less than one; 0 = backend's choice */
+			vec(lane_reduction) reductions;
+			block body;
+		} f;
+		struct { local *l; const expr *e; } set; /* LET, VAR (e = initial value), SET */
+		struct { buffer *b; sym *index; const expr *e; bool streaming; } store; /* e has b's compute type; converted to b->type */
+		struct { const expr *cond; block then, otherwise; } branch; /* IF, WHILE (then = body) */
+		buffer *array; /* ARRAY: a local array, uninitialised */
+		struct { buffer *b; sym *index; int locality; } prefetch; /* locality 3 = L1 ... 0; never faults */
+	};
+};
+
+struct kernel {
+	const char *name; /* "conv1+relu1": from ONNX node names; unique in the program */
+	const char *nodes; /* ONNX nodes computed here, for reports: "conv1 (Conv), relu1 (Relu)" */
+	program *in;
+	vec(buffer *) params;
+	/* When tiles is not NULL, iterations tile_var = 0 .. tiles-1 are independent and may run on several threads. */
+	sym *tile_var, *tiles;
+	block body;
+	sym *flops, *bytes; /* of one call, for reports; NULL: unknown */
+	int line;
+};
+
+typedef enum storage_kind { STORAGE_INPUT, STORAGE_OUTPUT, STORAGE_CONST, STORAGE_ARENA } storage_kind;
+
+struct storage {
+	const char *name; /* unique */
+	storage_kind kind;
+	dtype type;
+	sym *size; /* elements */
+	int index; /* INPUT, OUTPUT: position in the signature */
+	const tensor *data; /* CONST */
+	sym *offset; /* ARENA: bytes from the workspace's start, a multiple of 64; NULL before plan */
+	int first_step, last_step; /* ARENA: live range, set by plan */
+};
+
+typedef struct port { /* one input or output of the model */
+	const char *name;
+	dtype type;
+	int rank;
+	sym **dims;
+} port;
+
+typedef enum step_kind {
+	STEP_CALL, /* run a kernel on storages */
+	STEP_BIND, /* a dimension symbol takes element 0 of an i64 storage (data-dependent sizes) */
+} step_kind;
+
+typedef struct step {
+	step_kind kind;
+	kernel *k;
+	vec(storage *) args; /* one per kernel parameter */
+	sym *symbol;         /* BIND */
+	storage *from;
+} step;
+
+struct program {
+	const char *name;
+	arena *a;
+	sym_ctx *syms;
+	expr_ctx *exprs;
+	vec(port) inputs;
+	vec(port) outputs;
+	vec(sym *) dims; /* the model's symbols, in order of first appearance */
+	vec(storage *) storages;
+	vec(kernel *) kernels;
+	vec(step) steps;
+	sym *workspace_bytes; /* set by plan */
+};
+
+program *program_new(arena *a, sym_ctx *syms, expr_ctx *exprs, const char *name);
+kernel *kernel_new(program *p, const char *name); /* name made unique; not yet in p->kernels */
+storage *storage_new(program *p, const char *name, storage_kind kind, dtype t, sym *size);
+
+/* Calls f on every statement, outer before inner. */
+void kernel_walk(const kernel *k, void (*f)(stmt *s, void *user), void *user);
+/* Same code apart from names (buffers' and locals' and loop variables'): then one of them is enough. */
+bool kernel_same_code(const kernel *a, const kernel *b);
+uint64_t kernel_code_hash(const kernel *k);
+
+void kernel_print(str *out, const kernel *k);
+void program_print(str *out, program *p); /* sets the lines of kernels and statements */
+program *program_parse(arena *a, const char *file, const char *text, size_t n, diag *d);
+/* Invariants in kernel_verify.c: names, types, scopes, reductions, no store to read-only parameters, uniform conditions ... */
+bool program_verify(const program *p, arena *scratch, const char **why);
+bool kernel_verify(const kernel *k, arena *scratch, const char **why);
