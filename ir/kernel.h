@@ -14,6 +14,7 @@
 #include "ir/expr.h"
 #include "ir/tensor.h"
 #include "support/diag.h"
+#include "support/map.h"
 #include "support/vec.h"
 
 typedef struct buffer buffer;
@@ -23,6 +24,8 @@ typedef struct kernel kernel;
 typedef struct program program;
 typedef struct storage storage;
 
+enum { BUFFER_ALIGN = 64 }; /* bytes; of arena slots, constants and local arrays */
+
 /* A linear array a kernel reads or writes; elements, not bytes. */
 struct buffer {
 	const char *name;
@@ -30,7 +33,7 @@ struct buffer {
 	sym *size;    /* elements; every access is < size (checked by --sanitize) */
 	bool written; /* param: the kernel stores to it */
 	int param;    /* position among the parameters, -1: local array (constant size, on the stack) */
-	int align;    /* bytes the base is aligned to; 64 for arena and constants, the element's size for callers' tensors */
+	int align;    /* bytes the base is aligned to; BUFFER_ALIGN for arena and constants, the element's size for callers' tensors */
 };
 
 struct local { /* a scalar variable (per lane inside a vector loop) */
@@ -128,11 +131,14 @@ struct program {
 	vec(kernel *) kernels;
 	vec(step) steps;
 	sym *workspace_bytes; /* set by plan */
+	map *taken;           /* names in use, as "@kernel" and "%storage" */
 };
 
 program *program_new(arena *a, sym_ctx *syms, expr_ctx *exprs, const char *name);
 kernel *kernel_new(program *p, const char *name); /* name made unique; not yet in p->kernels */
-storage *storage_new(program *p, const char *name, storage_kind kind, dtype t, sym *size);
+storage *storage_new(program *p, const char *name, storage_kind kind, dtype t, sym *size); /* likewise */
+/* `name`, or with the first number behind it that makes it new to `taken`; enters it there. */
+const char *unique_name(arena *a, map *taken, const char *name);
 
 /* Calls f on every statement, outer before inner. */
 void kernel_walk(const kernel *k, void (*f)(stmt *s, void *user), void *user);

@@ -1,4 +1,6 @@
-/* Writing kernels: a cursor into a kernel's body.  Blocks open with for/if/while and close with kb_end. */
+/* Writing kernels: a cursor into a kernel's body.  Blocks open with for/if/while and close with kb_end.
+ *
+ * A hint becomes a name: odd characters turn into _, and a number is added when the kernel has that name already. */
 #pragma once
 
 #include "ir/elem.h"
@@ -18,8 +20,10 @@ struct kernel_builder {
 	buffer *(*buffer_of)(kernel_builder *b, const value *v, bool written);
 	void *user;
 	vec(block *) open; /* innermost last */
+	map *taken;        /* names of buffers and locals */
 };
 
+/* Clears b; target, opt, elem.read, buffer_of and user are set afterwards. */
 void kb_init(kernel_builder *b, kernel *k);
 buffer *kb_param(kernel_builder *b, const char *hint, dtype t, sym *size, bool written, int align);
 buffer *kb_array(kernel_builder *b, const char *hint, dtype t, int64_t size); /* local array, declared here */
@@ -30,14 +34,15 @@ sym *kb_unroll(kernel_builder *b, const char *hint, int64_t extent);
 sym *kb_vector(kernel_builder *b, const char *hint, sym *extent, int lanes);
 /* Names a reduction of the innermost open vector loop (nothing to do when it became a serial loop). */
 void kb_reduces(kernel_builder *b, local *l, expr_op combine);
-/* The parallel loop around everything: must be the first thing in the body, once. */
+/* The parallel loop around everything: must be the first thing in the body, once; it is not closed with kb_end. */
 sym *kb_parallel(kernel_builder *b, const char *hint, sym *extent);
 void kb_if(kernel_builder *b, const expr *cond);
 void kb_else(kernel_builder *b);
 void kb_while(kernel_builder *b, const expr *cond);
 void kb_end(kernel_builder *b);
 
-const expr *kb_let(kernel_builder *b, const char *hint, const expr *e); /* the local as an expression */
+/* The local as an expression; e itself when it is a constant, an index or a local that nothing changes. */
+const expr *kb_let(kernel_builder *b, const char *hint, const expr *e);
 local *kb_var(kernel_builder *b, const char *hint, dtype t, const expr *init);
 void kb_set(kernel_builder *b, local *l, const expr *e);
 const expr *kb_get(kernel_builder *b, const local *l);
@@ -49,7 +54,7 @@ void kb_prefetch(kernel_builder *b, buffer *at, sym *index, int locality);
 const expr *kb_read(kernel_builder *b, const value *v, coord at);
 /* Stores an element of a value that lives in memory, at its storage position. */
 void kb_write(kernel_builder *b, const value *v, coord at, const expr *e);
-/* A loop nest over v's dims in storage order; the innermost is a vector loop when asked.  Returns the coordinates; close v->rank blocks
- * with kb_end_nest. */
+/* A loop nest over v's dims in storage order, none for dims of 1; the innermost is a vector loop when asked.  Returns the
+ * coordinates; closed by one kb_end_nest. */
 coord kb_nest(kernel_builder *b, const value *v, bool vector);
 void kb_end_nest(kernel_builder *b, const value *v);
