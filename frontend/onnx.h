@@ -1,0 +1,54 @@
+/* ONNX files: a model becomes a graph, a TensorProto becomes a tensor.
+ *
+ * The model is untrusted.  Everything that is wrong with it, or that we do not support, is reported to the diag: as many
+ * findings as possible in one run, each naming the node, the operator and the thing.  Large tensors are never copied: their
+ * bytes stay in `data` and in the mapped external files, both of which must outlive the graph. */
+#pragma once
+
+#include "ir/graph.h"
+#include "support/file.h"
+
+/* --dim NAME=N (lo == hi), NAME=LO..HI */
+typedef struct dim_range {
+	const char *name;
+	int64_t lo, hi;
+} dim_range;
+
+typedef struct dim_spec {
+	const char *name; /* NULL: the number */
+	int64_t value;
+} dim_spec;
+
+/* --input NAME=f32[1,3,H,W]: replaces the shape that the model declares; the type must be the declared one. */
+typedef struct input_shape {
+	const char *name;
+	dtype type; /* DTYPE_NONE: not given */
+	int rank;
+	const dim_spec *dims;
+} input_shape;
+
+/* The external data files of a model: mapped while importing, closed by the caller when the graph is no longer used. */
+typedef struct onnx_files {
+	vec(file_data) maps;
+	vec(const char *) names;
+} onnx_files;
+
+typedef struct import_options {
+	const dim_range *dims;
+	int n_dims;
+	const input_shape *inputs;
+	int n_inputs;
+	const char *const *outputs; /* further outputs: names of inner tensors */
+	int n_outputs;
+	onnx_files *files; /* NULL: external data is refused */
+} import_options;
+
+/* The graph of the model in data[0..n); `path` names it in messages, and external data lies in its directory.
+ * NULL after errors. */
+graph *onnx_import(arena *a, const char *path, const unsigned char *data, size_t n, const import_options *options, diag *d);
+void onnx_files_close(onnx_files *files);
+
+/* One serialised TensorProto (backend-test data); the tensor may borrow from data.  False after an error, reported for the
+ * file `path`. */
+bool onnx_read_tensor(arena *a, const char *path, const unsigned char *data, size_t n, tensor *out, const char **name, diag *d);
+void onnx_write_tensor(str *out, const tensor *t, const char *name);
