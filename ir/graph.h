@@ -73,6 +73,7 @@ struct value {
 	dtype type;
 	int rank;
 	sym **dims;
+	graph *graph;
 	node *def; /* NULL: graph input */
 	int def_index;
 	int input_index; /* for graph inputs, else -1 */

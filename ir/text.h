@@ -65,7 +65,7 @@ struct parser {
 };
 
 /* Begins at the first token of text.  syms, exprs and the callbacks are set by the caller afterwards. */
-void parser_init(parser *p, arena *a, names *names, const char *file, const char *text, size_t n, diag *d);
+void parser_init(parser *p, arena *a, names *set, const char *file, const char *text, size_t n, diag *d);
 
 _Noreturn void parse_error(parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* at the next token */
 _Noreturn void parse_error_at(parser *p, token where, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
