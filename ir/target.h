@@ -21,6 +21,10 @@ typedef struct target {
 	int vector_bytes;     /* widest vector used */
 	int vector_regs;
 	bool masks;           /* masked loads and stores of every element width cost about a plain one */
+	bool masks_32;        /* ... at least those of 32 and 64 bits do */
+	bool f16;             /* converts f16 <-> f32 in hardware */
+	bool rounds;          /* floor, ceil, trunc and round-to-even are instructions */
+	const char *scalef;   /* LLVM intrinsic for x * 2^floor(n) on a whole f32 vector, or NULL */
 	bool fma;
 	tile_shape gemm[MAX_TILES]; /* register tiles in order of preference, ends with rows == 0 */
 	tile_shape gemv[MAX_TILES]; /* for fewer rows than a gemm tile; rows ascending */
