@@ -91,20 +91,15 @@ static void unlink_node(graph *g, node *n)
 	n->prev = n->next = NULL;
 }
 
-static _Noreturn void rule_broken(graph *g, const char *text, const char *why)
+static _Noreturn void rule_broken(graph *g, const char *why)
 {
 	if (g->diag)
-		diag_abandon(g->diag, g->at, "%s: %s", text, why);
-	bug("graph %s: %s: %s", g->name, text, why);
+		diag_abandon(g->diag, g->at, "%s", why);
+	bug("graph %s: %s", g->name, why);
 }
 
 node *graph_add(graph *g, op kind, value *const *in, int n_in, const attr *attrs, int n_attrs, int n_out)
 {
-	const op_info *info = &op_table[kind];
-	if (n_in < info->min_in || n_in > info->max_in)
-		rule_broken(g, info->text,
-		            arena_printf(g->a, "%d operands, expected %d%s", n_in, info->min_in,
-		                         n_in < info->min_in ? " or more" : " or fewer"));
 	node *n = new(g->a, node);
 	n->id = g->next_node_id++;
 	n->op = kind;
@@ -124,8 +119,8 @@ node *graph_add(graph *g, op kind, value *const *in, int n_in, const attr *attrs
 		n->out[i] = value_new(g, n, i);
 
 	const char *why = "the type rule gives no reason";
-	if (!info->infer(n, &why))
-		rule_broken(g, info->text, why);
+	if (!op_table[kind].infer(n, &why))
+		rule_broken(g, why);
 	for (int i = 0; i < n_in; i++)
 		n->in[i]->n_uses++;
 	link_before(g, n, g->before);

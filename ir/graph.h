@@ -206,5 +206,5 @@ typedef struct print_options { bool locations; /* trailing comments with ONNX na
 void graph_print(str *out, const graph *g, print_options o);
 /* Reads the text form; NULL after errors.  Constants printed as a digest cannot be read back. */
 graph *graph_parse(arena *a, const char *file, const char *text, size_t n, diag *d);
-/* True when every invariant listed in graph_verify.c holds; otherwise the first violation in *why. */
+/* True when every invariant listed in graph_verify.c holds; otherwise the first violation in *why (text in scratch). */
 bool graph_verify(const graph *g, arena *scratch, const char **why);

@@ -8,6 +8,7 @@
  * the order of creation, so what is parsed prints the same bytes. */
 #include "ir/expr.h"
 #include "ir/sym_internal.h"
+#include "ir/text.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -146,7 +147,7 @@ static void print_at(str *out, const sym *s, int prec)
 			expr_print(out, s->scalar);
 			str_addc(out, '}');
 		} else {
-			str_add(out, s->name);
+			print_name(out, s->name);
 		}
 		break;
 	case SYM_ADD: print_sum(out, s); break;

@@ -206,6 +206,7 @@ static size_t punct_length(const parser *p)
 void parse_next(parser *p)
 {
 	p->last = p->tok;
+	p->last_end = p->at;
 	skip_space(p);
 	p->tok = (token){.line = p->line, .column = (int)(p->at - p->line_start) + 1};
 	if (p->at == p->end)
@@ -424,17 +425,33 @@ static sym *sym_name(parser *p)
 	return sym_variable(p);
 }
 
+static sym *sym_primary(parser *p);
+
+/* Behind a minus.  -9223372036854775808 has no positive twin. */
+static sym *sym_negative(parser *p)
+{
+	token where = p->tok;
+	if (where.kind == TOKEN_INT) {
+		uint64_t n = parse_unsigned(p);
+		if (n > (uint64_t)INT64_MAX + 1)
+			parse_error_at(p, where, "the integer does not fit in 64 bits with a sign");
+		return sym_const(p->syms, (int64_t)(0 - n));
+	}
+	parse_enter(p);
+	sym *s = sym_neg(sym_primary(p));
+	parse_leave(p);
+	return s;
+}
+
 static sym *sym_primary(parser *p)
 {
-	parse_enter(p);
 	sym *s;
 	if (p->tok.kind == TOKEN_INT) {
 		s = sym_const(p->syms, parse_int(p));
 	} else if (p->tok.kind == TOKEN_NAME || p->tok.kind == TOKEN_STRING) {
 		s = sym_name(p);
 	} else if (parse_accept(p, "-")) {
-		/* -9223372036854775808 has no positive twin */
-		s = p->tok.kind == TOKEN_INT ? sym_const(p->syms, (int64_t)(0 - parse_unsigned(p))) : sym_neg(sym_primary(p));
+		s = sym_negative(p);
 	} else if (parse_accept(p, "(")) {
 		s = parse_sym_sum(p);
 		parse_expect(p, ")");
@@ -443,7 +460,6 @@ static sym *sym_primary(parser *p)
 	} else {
 		parse_error(p, "expected a symbolic integer, found %s", parse_found(p));
 	}
-	parse_leave(p);
 	return s;
 }
 

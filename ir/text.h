@@ -59,7 +59,7 @@ struct parser {
 	void *user;
 
 	/* the lexer's own */
-	const char *at, *end, *line_start;
+	const char *at, *end, *line_start, *last_end; /* last_end: behind the last consumed token */
 	int line;
 	int depth;
 };
