@@ -5,9 +5,8 @@
  * argument counts); the other invariants are kernel_verify's. */
 #include "ir/graph.h"
 #include "ir/kernel.h"
-#include "ir/kernel_text.h"
+#include "ir/tensor_text.h"
 #include "ir/text.h"
-#include "support/half.h"
 
 #include <string.h>
 
@@ -450,78 +449,14 @@ static void parse_output(reader *r)
 	vec_push(r->p.a, &r->prog->outputs, q);
 }
 
-static uint64_t parse_int_code(parser *p, dtype t)
+static const tensor *parse_const_data(reader *r, token where, dtype t, const sym *size)
 {
-	int bits = dtype_table[t].bits;
-	bool is_signed = dtype_table[t].class == CLASS_SINT;
-	token where = p->tok;
-	if (!is_signed) {
-		uint64_t code = parse_unsigned(p), most = t == BOOL ? 1 : UINT64_MAX >> (64 - bits);
-		if (code > most)
-			parse_error_at(p, where, "the number does not fit in %s", dtype_name(t));
-		return code;
-	}
-	int64_t x = parse_int(p), limit = INT64_MAX >> (64 - bits);
-	if (x > limit || x < -limit - 1)
-		parse_error_at(p, where, "the number does not fit in %s", dtype_name(t));
-	return (uint64_t)x;
-}
-
-/* One element as the bits it is stored in; narrow floats are written as such. */
-static uint64_t parse_code(parser *p, dtype t)
-{
-	if (t == F32)
-		return f32_bits((float)parse_float(p, true));
-	if (t == F64) {
-		double x = parse_float(p, false);
-		uint64_t bits;
-		memcpy(&bits, &x, sizeof bits);
-		return bits;
-	}
-	return parse_int_code(p, t);
-}
-
-static const tensor *tensor_of_codes(arena *a, dtype t, const uint64_t *codes, int n)
-{
-	size_t bytes;
-	if (!dtype_bytes(t, (size_t)n, &bytes))
-		bug("constant of %d elements", n);
-	unsigned char *data = arena_alloc(a, bytes, BUFFER_ALIGN);
-	for (int i = 0; i < n; i++)
-		tensor_put_code(data, t, (size_t)i, codes[i]);
-	return tensor_new(a, t, 1, (int64_t[]){n}, data);
-}
-
-static const tensor *tensor_of_strings(arena *a, const slice *strings, int n)
-{
-	return tensor_new(a, STRING, 1, (int64_t[]){n}, strings);
-}
-
-/* [1.0, 2.0] */
-static const tensor *parse_const_data(reader *r, dtype t, const sym *size)
-{
-	parser *p = &r->p;
-	token where = p->tok;
-	vec(uint64_t) codes = {0};
-	vec(slice) strings = {0};
-	if (parse_at(p, "digest"))
-		parse_error(p, "the constant was printed as a digest: its elements are not in the text");
-	parse_expect(p, "[");
-	int n = 0;
-	for (; !parse_accept(p, "]"); n++) {
-		if (n)
-			parse_expect(p, ",");
-		if (t == STRING) {
-			const char *text = parse_string(p, "text in quotes");
-			vec_push(p->a, &strings, ((slice){text, strlen(text)}));
-		} else {
-			uint64_t code = parse_code(p, t);
-			vec_push(p->a, &codes, code);
-		}
-	}
-	if (!sym_is(size, n))
-		parse_error_at(p, where, "%d elements are given, the size is another", n);
-	return t == STRING ? tensor_of_strings(p->a, strings.v, n) : tensor_of_codes(p->a, t, codes.v, n);
+	int64_t n;
+	tensor *data = new(r->p.a, tensor);
+	if (!sym_is_const(size, &n) || !tensor_init(data, r->p.a, t, 1, &n))
+		parse_error_at(&r->p, where, "the size of a constant is not a number of elements that fits in memory");
+	parse_tensor_data(&r->p, data);
+	return data;
 }
 
 static storage *parse_storage(reader *r, storage_kind kind)
@@ -536,9 +471,10 @@ static storage *parse_storage(reader *r, storage_kind kind)
 
 static void parse_const(reader *r)
 {
+	token where = r->p.tok;
 	storage *s = parse_storage(r, STORAGE_CONST);
 	if (parse_accept(&r->p, "="))
-		s->data = parse_const_data(r, s->type, s->size);
+		s->data = parse_const_data(r, where, s->type, s->size);
 }
 
 static void parse_arena(reader *r)

@@ -1,10 +1,13 @@
 /* Kernel IR as text; the grammar is in docs/kernel_ir.md.  Every statement begins a line, and that line is its line in
  * debug information. */
 #include "ir/kernel.h"
-#include "ir/kernel_text.h"
+#include "ir/tensor_text.h"
 #include "ir/text.h"
 
 #include <string.h>
+
+/* Constants of more elements are printed as a digest. */
+enum { MAX_CONST_SHOWN = 16 };
 
 typedef struct printer {
 	str *out;
@@ -239,41 +242,6 @@ static void print_port(str *out, const program *p, storage_kind kind, int index,
 	}
 }
 
-static void print_const_element(str *out, const tensor *t, size_t i)
-{
-	if (t->type == STRING) {
-		slice s = ((const slice *)t->data)[i];
-		str_addc(out, '"');
-		str_add_escaped(out, s.data, s.len, "\"\\");
-		str_addc(out, '"');
-	} else if (t->type == F32 || t->type == F64) {
-		str_add_float(out, tensor_float(t, i), t->type == F32);
-	} else if (dtype_is_float(t->type)) { /* narrow floats: the code */
-		str_addf(out, "0x%llx", (unsigned long long)tensor_code(t, i));
-	} else if (t->type == U64) {
-		str_addf(out, "%llu", (unsigned long long)tensor_int(t, i));
-	} else {
-		str_addf(out, "%lld", (long long)tensor_int(t, i));
-	}
-}
-
-static void print_const_data(str *out, const tensor *t)
-{
-	if (!t)
-		return;
-	if (t->n_elements > MAX_CONST_SHOWN) {
-		str_addf(out, " = digest(0x%llx)", (unsigned long long)tensor_hash(t));
-		return;
-	}
-	str_add(out, " = [");
-	for (size_t i = 0; i < t->n_elements; i++) {
-		if (i)
-			str_add(out, ", ");
-		print_const_element(out, t, i);
-	}
-	str_addc(out, ']');
-}
-
 /* Constants and arena slots: ports bring their storages with them. */
 static void print_storage(printer *p, const storage *s)
 {
@@ -284,8 +252,10 @@ static void print_storage(printer *p, const storage *s)
 	print_value_name(out, s->name);
 	str_add(out, ": ");
 	print_array_type(out, s->type, s->size);
-	if (s->kind == STORAGE_CONST)
-		print_const_data(out, s->data);
+	if (s->kind == STORAGE_CONST && s->data) {
+		str_add(out, " = ");
+		print_tensor_data(out, s->data, MAX_CONST_SHOWN);
+	}
 	if (s->kind == STORAGE_ARENA && s->offset) {
 		print_clause(out, "at", s->offset);
 		str_addf(out, " live %d..%d", s->first_step, s->last_step);
