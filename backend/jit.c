@@ -13,6 +13,7 @@ struct jit {
 	arena *a;
 	LLVMOrcLLJITRef lljit;
 	const struct dlrt_model *model;
+	diag *d; /* while compiling */
 };
 
 static bool succeeded(LLVMErrorRef error, const char *what, diag *d)
@@ -31,7 +32,8 @@ static LLVMMemoryBufferRef compile(arena *a, program *p, const emit_options *o, 
 	const char *symbol = c_identifier(a, o->symbol ? o->symbol : p->name);
 	weights *w = weights_new(a, p, WEIGHTS_IN_PLACE, symbol);
 	arena *scratch = arena_new("jit compile");
-	LLVMContextRef c = LLVMContextCreate();
+	LLVMContextRef c = open_context(d);
+	int errors = diag_error_count(d);
 	LLVMModuleRef m = build_model(c, scratch, p, o, on, w, NULL, true, d);
 	LLVMMemoryBufferRef object = NULL;
 	char *why = NULL;
@@ -40,9 +42,23 @@ static LLVMMemoryBufferRef compile(arena *a, program *p, const emit_options *o, 
 		LLVMDisposeMessage(why);
 		object = NULL;
 	}
+	if (object && diag_error_count(d) != errors) {
+		LLVMDisposeMemoryBuffer(object);
+		object = NULL;
+	}
 	LLVMContextDispose(c);
 	arena_free(scratch);
 	return object;
+}
+
+/* Failures to link come here, and again, without their reason, from the lookup. */
+static void take_error(void *user, LLVMErrorRef error)
+{
+	const jit *j = user;
+	if (j->d)
+		succeeded(error, "in-process linking", j->d);
+	else
+		LLVMConsumeError(error);
 }
 
 /* The process itself offers memcpy and libm: LLJIT looks there by default. */
@@ -56,6 +72,7 @@ static bool link_object(jit *j, machine *on, LLVMMemoryBufferRef object, const e
 		LLVMDisposeMemoryBuffer(object);
 		return false;
 	}
+	LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(j->lljit), take_error, j);
 	if (o->debug_info)
 		LLVMConsumeError(LLVMOrcLLJITEnableDebugSupport(j->lljit)); /* a debugger may not find the code: no reason to fail */
 	return succeeded(LLVMOrcLLJITAddObjectFile(j->lljit, LLVMOrcLLJITGetMainJITDylib(j->lljit), object),
@@ -78,11 +95,14 @@ jit *jit_compile(program *p, const emit_options *given, diag *d)
 	arena *a = arena_new("jit");
 	jit *j = new(a, jit);
 	j->a = a;
+	j->d = d;
 	machine on = {0};
 	LLVMMemoryBufferRef object = machine_open(&on, a, &o, 0, d) ? compile(a, p, &o, &on, d) : NULL;
 	bool ok = object && link_object(j, &on, object, &o, d);
 	machine_close(&on);
-	if (ok && find_model(j, c_identifier(a, o.symbol ? o.symbol : p->name), d))
+	ok = ok && find_model(j, c_identifier(a, o.symbol ? o.symbol : p->name), d);
+	j->d = NULL;
+	if (ok)
 		return j;
 	jit_free(j);
 	return NULL;

@@ -106,6 +106,9 @@ typedef struct machine {
 bool machine_open(machine *m, arena *a, const emit_options *o, uint64_t weight_bytes, diag *d);
 void machine_close(machine *m);
 
+/* A context whose messages go to d. */
+LLVMContextRef open_context(diag *d);
+
 /* The whole model as a verified, optimised module in `c`, which owns it; NULL after reporting.  incbin: the weights' file or NULL. */
 LLVMModuleRef build_model(LLVMContextRef c, arena *a, program *p, const emit_options *o, const machine *on, weights *w,
                           const char *incbin, bool in_process, diag *d);

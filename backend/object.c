@@ -85,6 +85,26 @@ void machine_close(machine *m)
 		LLVMDisposeTargetMachine(m->tm);
 }
 
+/* LLVM's own way with an error is to print it and exit. */
+static void take_message(LLVMDiagnosticInfoRef info, void *user)
+{
+	char *message = LLVMGetDiagInfoDescription(info);
+	switch (LLVMGetDiagInfoSeverity(info)) {
+	case LLVMDSError: diag_error(user, DIAG_NOWHERE, "LLVM: %s", message); break;
+	case LLVMDSWarning: diag_warning(user, DIAG_NOWHERE, "LLVM: %s", message); break;
+	case LLVMDSRemark:
+	case LLVMDSNote: break;
+	}
+	LLVMDisposeMessage(message);
+}
+
+LLVMContextRef open_context(diag *d)
+{
+	LLVMContextRef c = LLVMContextCreate();
+	LLVMContextSetDiagnosticHandler(c, take_message, d);
+	return c;
+}
+
 /* ---- modules ------------------------------------------------------------------------------------------------------ */
 
 static LLVMModuleRef new_module(LLVMContextRef c, const machine *on, const char *name)
@@ -319,11 +339,12 @@ static const char *included(const output *out)
 static bool emit_to(output *out)
 {
 	machine on = {0};
-	LLVMContextRef c = LLVMContextCreate();
+	LLVMContextRef c = open_context(out->d);
+	int errors = diag_error_count(out->d);
 	bool ok = machine_open(&on, out->a, out->o, weights_bytes(out->w), out->d);
 	if (ok) {
 		LLVMModuleRef m = build_model(c, out->a, out->p, out->o, &on, out->w, included(out), false, out->d);
-		ok = m && write_module(out, &on, m);
+		ok = m && write_module(out, &on, m) && diag_error_count(out->d) == errors;
 	}
 	LLVMContextDispose(c); /* and its modules */
 	machine_close(&on);

@@ -35,7 +35,9 @@ struct weights {
 
 static bool in_blob(const storage *s)
 {
-	return s->kind == STORAGE_CONST && s->type != STRING;
+	if (s->kind == STORAGE_CONST && !s->data)
+		bug("constant %s has no data", s->name);
+	return s->kind == STORAGE_CONST && s->type != STRING && s->data->bytes;
 }
 
 /* Chains of weights with one hash, by the hash as a key. */
@@ -283,8 +285,8 @@ LLVMValueRef weights_address(weights *w, LLVMModuleRef m, LLVMBuilderRef b, cons
 	if (s->type == STRING)
 		return strings_address(w, m, s);
 	LLVMValueRef base = w->place == WEIGHTS_EXTERNAL ? external : w->base;
-	if (!base)
-		return LLVMConstNull(ptr); /* all constants are empty */
+	if (!it)
+		return LLVMConstNull(ptr); /* an empty constant */
 	LLVMValueRef offset = LLVMConstInt(i64, it->offset, false);
 	return LLVMBuildInBoundsGEP2(b, LLVMInt8TypeInContext(c), base, &offset, 1, "");
 }
