@@ -216,6 +216,11 @@ sym *const *node_syms(const node *n, const char *name, int *count)
 	return a->syms;
 }
 
+int node_operands(const node *n)
+{
+	return n->n_in - (node_int(n, "packed", 0) == 1 ? 1 : 0);
+}
+
 const expr *node_expr(const node *n) { return attr_needed(n, "expr", ATTR_EXPR)->expr; }
 
 void node_set_attr(node *n, attr a)

@@ -169,6 +169,7 @@ const char *node_word(const node *n, const char *name, const char *otherwise);
 const int64_t *node_ints(const node *n, const char *name, int *count); /* bug when absent or of another kind */
 sym *const *node_syms(const node *n, const char *name, int *count);
 const expr *node_expr(const node *n); /* of a map */
+int node_operands(const node *n); /* n_in without the packed copy that prepack appends ({packed=1}) */
 bool value_is_const(const value *v);
 const tensor *value_tensor(const value *v); /* of a constant; NULL otherwise */
 sym *value_size(const value *v); /* number of elements */

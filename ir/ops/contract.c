@@ -113,7 +113,7 @@ bool infer_contract(node *n, const char **why)
 	equation q;
 	dtype t;
 	sym *size[LETTERS] = {0}, *dims[MAX_RANK];
-	if (!rule_form(n, why, 1, "equation type"))
+	if (!rule_form(n, why, 1, "equation type strategy packed"))
 		return false;
 	const attr *a = node_attr(n, "equation");
 	if (!a || a->kind != ATTR_WORD)

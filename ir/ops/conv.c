@@ -18,7 +18,7 @@ static bool rule_convolution(node *n, const char **why, sym *out_channels)
 {
 	const value *x = n->in[0], *w = n->in[1];
 	int spatial = x->rank - 2;
-	if (n->n_in == 3) {
+	if (node_operands(n) == 3) {
 		const value *bias = n->in[2];
 		if (bias->rank != 1 || !dim_agree(bias->dims[0], out_channels))
 			return rule_refuse(n, why, "bias has rank %d and %s elements, needs one for each of %s channels",
@@ -74,7 +74,7 @@ static void convolution(elem *e, const node *n, reduction *r, sym *channels_in)
 	r->type = type_accumulator(n->in[0]->type);
 	r->combine = EXPR_ADD;
 	r->init = expr_number(e->exprs, r->type, 0);
-	r->finish = n->n_in == 3 ? finish_bias : NULL;
+	r->finish = node_operands(n) == 3 ? finish_bias : NULL;
 }
 
 /* An index over an axis of size 1 is 0, which frees index arithmetic of it. */
@@ -99,7 +99,7 @@ bool infer_conv(node *n, const char **why)
 {
 	dtype t;
 	sym *dims[MAX_RANK];
-	if (!rule_form(n, why, 1, "strides dilations lo hi group type") || !ranks(n, why) ||
+	if (!rule_form(n, why, 1, "strides dilations lo hi group type strategy packed") || !ranks(n, why) ||
 	    !rule_int(n, why, "group", 1, INT32_MAX))
 		return false;
 	const value *x = n->in[0], *w = n->in[1];
