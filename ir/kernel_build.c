@@ -188,18 +188,21 @@ void kb_prefetch(kernel_builder *b, buffer *at, sym *index, int locality)
 
 /* ---- locals ------------------------------------------------------------------------------------------------------ */
 
-static bool reads_var(const expr *e, void *user);
+/* Can a later statement change the value of e?  (A leaf; symbols inside a scalar are visited by the search.) */
+static bool is_changeable(const expr *e, void *user);
 
-static bool is_scalar_of_var(const sym *v, void *user)
+static bool is_changeable_var(const sym *v, void *user)
 {
-	return v->role == SYM_SCALAR && expr_any(v->scalar, reads_var, user);
+	return v->role == SYM_SCALAR && expr_any(v->scalar, is_changeable, user);
 }
 
-static bool reads_var(const expr *e, void *user)
+static bool is_changeable(const expr *e, void *user)
 {
 	if (e->op == EXPR_LOCAL)
 		return e->local->assigned;
-	return (e->op == EXPR_INDEX || e->op == EXPR_LOAD) && sym_any_var(e->index, is_scalar_of_var, user);
+	if (e->op == EXPR_LOAD)
+		return e->buffer->written || sym_any_var(e->index, is_changeable_var, user);
+	return e->op == EXPR_INDEX && sym_any_var(e->index, is_changeable_var, user);
 }
 
 static local *local_new(kernel_builder *b, const char *hint, stmt_kind kind, dtype t, const expr *e)
@@ -215,7 +218,7 @@ static local *local_new(kernel_builder *b, const char *hint, stmt_kind kind, dty
 const expr *kb_let(kernel_builder *b, const char *hint, const expr *e)
 {
 	bool leaf = e->op == EXPR_CONST || e->op == EXPR_INDEX || e->op == EXPR_LOCAL;
-	if (leaf && !reads_var(e, NULL))
+	if (leaf && !is_changeable(e, NULL))
 		return e;
 	return expr_local(b->exprs, local_new(b, hint, STMT_LET, e->type, e));
 }
