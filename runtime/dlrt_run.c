@@ -145,15 +145,15 @@ static void libc_release(void *user, void *memory, size_t bytes)
 #define DEFAULT_RELEASE libc_release
 #endif
 
-/* The workspace of one run: the caller's, or our own until workspace_close. */
-typedef struct workspace {
+/* The workspace of one run: the caller's, or our own until space_close. */
+typedef struct space {
 	void *memory;
 	size_t owned_bytes;   /* 0: nothing to release */
-} workspace;
+} space;
 
-static dlrt_status workspace_open(workspace *w, void *given, uint64_t needed, const dlrt_options *o)
+static dlrt_status space_open(space *w, void *given, uint64_t needed, const dlrt_options *o)
 {
-	*w = (workspace){.memory = given};
+	*w = (space){.memory = given};
 	if ((uintptr_t)given % DLRT_WORKSPACE_ALIGN)
 		return dlrt_fail(o, DLRT_ALIGN, "the workspace is not aligned to %d bytes", (int64_t)DLRT_WORKSPACE_ALIGN);
 	if (given || !needed)
@@ -168,7 +168,7 @@ static dlrt_status workspace_open(workspace *w, void *given, uint64_t needed, co
 	return DLRT_OK;
 }
 
-static void workspace_close(workspace *w, const dlrt_options *o)
+static void space_close(space *w, const dlrt_options *o)
 {
 	dlrt_release *release = o->release ? o->release : DEFAULT_RELEASE;
 	if (w->owned_bytes && release)
@@ -232,8 +232,8 @@ static dlrt_status run(call *c)
 	dlrt_status status = check_run(c);
 	if (status)
 		return status;
-	workspace w;
-	status = workspace_open(&w, o->workspace, c->workspace_bytes, o);
+	space w;
+	status = space_open(&w, o->workspace, c->workspace_bytes, o);
 	if (status)
 		return status;
 	for (int32_t i = 0; i < m->n_outputs; i++)
@@ -250,7 +250,7 @@ static dlrt_status run(call *c)
 	};
 	use_threads(&context, o->threads);
 	status = m->run((const void *const *)c->pointers, c->pointers + m->n_inputs, w.memory, c->symbols, &context);
-	workspace_close(&w, o);
+	space_close(&w, o);
 	if (status)
 		dlrt_fail(o, status, "model \"%s\": %s", m->name, dlrt_strerror(status));
 	return status;
@@ -322,14 +322,14 @@ dlrt_status dlrt_run_typed(const dlrt_model *model, const void *const *inputs, v
 		status = dlrt_check_workspace(model, NULL, symbols, &needed);
 	if (status)
 		return status;
-	workspace w;
-	status = workspace_open(&w, given, needed, &default_options);
+	space w;
+	status = space_open(&w, given, needed, &default_options);
 	if (status)
 		return status;
 	/* No allocator and no descriptors: a model with an output of data-dependent size fails with DLRT_MEMORY. */
 	dlrt_context context = {.weights = model->weights, .cpu_features = dlrt_cpu_features()};
 	use_threads(&context, threads);
 	status = model->run(inputs, outputs, w.memory, symbols, &context);
-	workspace_close(&w, &default_options);
+	space_close(&w, &default_options);
 	return status;
 }
