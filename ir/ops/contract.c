@@ -95,6 +95,19 @@ static bool letter_sizes(const node *n, const char **why, const equation *q, sym
 	return true;
 }
 
+bool rule_packed(const node *n, const char **why, int most)
+{
+	const attr *strategy = node_attr(n, "strategy");
+	if (strategy && strategy->kind != ATTR_WORD)
+		return rule_refuse(n, why, "attribute strategy is not a word");
+	if (!rule_int(n, why, "packed", 0, 1))
+		return false;
+	int count = node_operands(n);
+	if (count < 2 || count > most)
+		return rule_refuse(n, why, "has %d operands besides its packed copy, needs 2 to %d", count, most);
+	return true;
+}
+
 bool rule_product(const node *n, const char **why, dtype *result)
 {
 	dtype a = n->in[0]->type, b = n->in[1]->type, acc = type_accumulator(a);
@@ -113,7 +126,7 @@ bool infer_contract(node *n, const char **why)
 	equation q;
 	dtype t;
 	sym *size[LETTERS] = {0}, *dims[MAX_RANK];
-	if (!rule_form(n, why, 1, "equation type strategy packed"))
+	if (!rule_form(n, why, 1, "equation type strategy packed") || !rule_packed(n, why, 2))
 		return false;
 	const attr *a = node_attr(n, "equation");
 	if (!a || a->kind != ATTR_WORD)

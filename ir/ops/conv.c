@@ -99,7 +99,7 @@ bool infer_conv(node *n, const char **why)
 {
 	dtype t;
 	sym *dims[MAX_RANK];
-	if (!rule_form(n, why, 1, "strides dilations lo hi group type strategy packed") || !ranks(n, why) ||
+	if (!rule_form(n, why, 1, "strides dilations lo hi group type strategy packed") || !rule_packed(n, why, 3) || !ranks(n, why) ||
 	    !rule_int(n, why, "group", 1, INT32_MAX))
 		return false;
 	const value *x = n->in[0], *w = n->in[1];

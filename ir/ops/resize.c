@@ -10,6 +10,7 @@
  * axes, then ends. */
 #include "ir/ops/rules.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { MAX_LINEAR_AXES = 6, MAX_CUBIC_AXES = 3, MAX_TAPS = 4 };
@@ -124,12 +125,25 @@ static const expr *crop(elem *e, const node *n, int axis, const expr *o, const e
 	return unless_single(e, out, x, single);
 }
 
+/* The last output index.  ONNX takes it from scale * in size, which is not whole when the scale was given so. */
+static const expr *last_output(elem *e, const node *n, int axis)
+{
+	const double *scales = node_floats(n, "scales");
+	int64_t in, out;
+	if (scales && sym_is_const(n->in[0]->dims[axis], &in) && sym_is_const(n->out[0]->dims[axis], &out)) {
+		double width = (float)scales[axis] * (float)in;
+		if (fabs(width - (double)out) > 1e-3)
+			return f32_of(e, width - 1);
+	}
+	return f32_size(e, sym_addi(n->out[0]->dims[axis], -1));
+}
+
 /* Position on the operand's axis of output index o, in f32. */
 static const expr *position(elem *e, const node *n, int axis, sym *index)
 {
 	sym *in = n->in[0]->dims[axis], *out = n->out[0]->dims[axis];
 	const expr *o = f32_size(e, index), *scale = scale_of(e, n, axis), *zero = f32_of(e, 0);
-	const expr *in_last = f32_size(e, sym_addi(in, -1)), *out_last = f32_size(e, sym_addi(out, -1));
+	const expr *in_last = f32_size(e, sym_addi(in, -1)), *out_last = last_output(e, n, axis);
 	if (coordinates_are(n, "asymmetric"))
 		return binary(e, EXPR_DIV, o, scale);
 	if (coordinates_are(n, "align_corners"))

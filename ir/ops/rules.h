@@ -42,6 +42,8 @@ bool rule_syms(node *n, const char **why, const char *name, int count, int64_t l
 bool rule_ints_or(node *n, const char **why, const char *name, int count, int64_t lo, int64_t otherwise);
 bool rule_syms_or(node *n, const char **why, const char *name, int count, int64_t lo, int64_t otherwise);
 
+/* {strategy, packed} of contract and conv, which have 2 to `most` operands besides a packed copy (node_operands). */
+bool rule_packed(const node *n, const char **why, int most);
 /* The result type of a sum of products of both operands: {type}, else the floats' own type or the accumulator's. */
 bool rule_product(const node *n, const char **why, dtype *result);
 
