@@ -1,4 +1,4 @@
-/* The model in this process: the module that would become an object, linked into memory.
+/* The model in this process: the code that would become an object, linked into memory.
  *
  * Constants are used where they are, so the program's tensors must outlive the jit.  There is no typed call: its runtime
  * may not be exported by this process, and the descriptor does without. */
@@ -26,31 +26,6 @@ static bool succeeded(LLVMErrorRef error, const char *what, diag *d)
 	return false;
 }
 
-/* The program as an object in memory; NULL after reporting. */
-static LLVMMemoryBufferRef compile(arena *a, program *p, const emit_options *o, const machine *on, diag *d)
-{
-	const char *symbol = c_identifier(a, o->symbol ? o->symbol : p->name);
-	weights *w = weights_new(a, p, WEIGHTS_IN_PLACE, symbol);
-	arena *scratch = arena_new("jit compile");
-	LLVMContextRef c = open_context(d);
-	int errors = diag_error_count(d);
-	LLVMModuleRef m = build_model(c, scratch, p, o, on, w, NULL, true, d);
-	LLVMMemoryBufferRef object = NULL;
-	char *why = NULL;
-	if (m && LLVMTargetMachineEmitToMemoryBuffer(on->tm, m, LLVMObjectFile, &why, &object)) {
-		diag_error(d, DIAG_NOWHERE, "code generation failed: %s", why);
-		LLVMDisposeMessage(why);
-		object = NULL;
-	}
-	if (object && diag_error_count(d) != errors) {
-		LLVMDisposeMemoryBuffer(object);
-		object = NULL;
-	}
-	LLVMContextDispose(c);
-	arena_free(scratch);
-	return object;
-}
-
 /* Failures to link come here, and again, without their reason, from the lookup. */
 static void take_error(void *user, LLVMErrorRef error)
 {
@@ -62,45 +37,62 @@ static void take_error(void *user, LLVMErrorRef error)
 }
 
 /* The process itself offers memcpy and libm: LLJIT looks there by default. */
-static bool link_object(jit *j, machine *on, LLVMMemoryBufferRef object, const emit_options *o, diag *d)
+static bool open_lljit(jit *j, build *b)
 {
+	build_part *first = &b->parts[0];
 	LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
-	LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(on->tm));
-	on->tm = NULL; /* consumed */
-	if (!succeeded(LLVMOrcCreateLLJIT(&j->lljit, builder), "cannot set up in-process compilation", d)) {
+	LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder,
+	                                              LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(first->machine));
+	first->machine = NULL; /* consumed */
+	if (!succeeded(LLVMOrcCreateLLJIT(&j->lljit, builder), "cannot set up in-process compilation", j->d)) {
 		j->lljit = NULL;
-		LLVMDisposeMemoryBuffer(object);
 		return false;
 	}
 	LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(j->lljit), take_error, j);
-	if (o->debug_info)
+	if (b->o->debug_info)
 		LLVMConsumeError(LLVMOrcLLJITEnableDebugSupport(j->lljit)); /* a debugger may not find the code: no reason to fail */
-	return succeeded(LLVMOrcLLJITAddObjectFile(j->lljit, LLVMOrcLLJITGetMainJITDylib(j->lljit), object),
-	                 "cannot link the model into memory", d);
+	return true;
 }
 
-static bool find_model(jit *j, const char *symbol, diag *d)
+static bool add_objects(jit *j, build *b)
+{
+	LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(j->lljit);
+	for (int i = 0; i < b->n; i++) {
+		LLVMMemoryBufferRef object = b->parts[i].object;
+		b->parts[i].object = NULL; /* consumed */
+		if (!succeeded(LLVMOrcLLJITAddObjectFile(j->lljit, library, object), "cannot link the model into memory", j->d))
+			return false;
+	}
+	return true;
+}
+
+static bool find_model(jit *j, const char *symbol)
 {
 	LLVMOrcExecutorAddress address = 0;
-	if (!succeeded(LLVMOrcLLJITLookup(j->lljit, &address, symbol), "cannot link the model into memory", d))
+	if (!succeeded(LLVMOrcLLJITLookup(j->lljit, &address, symbol), "cannot link the model into memory", j->d))
 		return false;
 	j->model = (const struct dlrt_model *)(uintptr_t)address;
 	return true;
+}
+
+static bool compile(jit *j, build *b)
+{
+	bool ok = build_modules(b, false) && build_code(b, true) && open_lljit(j, b) && add_objects(j, b) &&
+	          find_model(j, b->symbol);
+	build_end(b);
+	return ok;
 }
 
 jit *jit_compile(program *p, const emit_options *given, diag *d)
 {
 	emit_options o = *given;
 	o.weights_path = NULL;
-	arena *a = arena_new("jit");
-	jit *j = new(a, jit);
-	j->a = a;
-	j->d = d;
-	machine on = {0};
-	LLVMMemoryBufferRef object = machine_open(&on, a, &o, 0, d) ? compile(a, p, &o, &on, d) : NULL;
-	bool ok = object && link_object(j, &on, object, &o, d);
-	machine_close(&on);
-	ok = ok && find_model(j, c_identifier(a, o.symbol ? o.symbol : p->name), d);
+	arena *a = arena_new("jit compile"), *kept = arena_new("jit");
+	jit *j = new(kept, jit);
+	*j = (jit){.a = kept, .d = d};
+	build b = {.a = a, .p = p, .o = &o, .d = d, .in_process = true, .w = weights_new(kept, p, WEIGHTS_IN_PLACE, "")};
+	bool ok = compile(j, &b);
+	arena_free(a);
 	j->d = NULL;
 	if (ok)
 		return j;

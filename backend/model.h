@@ -5,13 +5,17 @@
  *   weights.c     where constants live and how code addresses them
  *   entry.c       run, workspace, dims, the typed call and the descriptor
  *   debug_info.c  DWARF lines of kernels
- *   object.c      target machines, modules, object files and shared libraries
- *   jit.c         the same module in memory                                                                        */
+ *   build.c       a program as LLVM modules, and their code
+ *   elf_merge.c   the objects of several modules as one
+ *   object.c      files: objects, text, shared libraries
+ *   jit.c         the same code in memory                                                                           */
 #pragma once
 
 #include "backend/emit.h"
 #include "support/map.h"
 #include "support/str.h"
+
+#include <stdio.h>
 
 /* ---- signature ---------------------------------------------------------------------------------------------------- */
 
@@ -59,6 +63,7 @@ LLVMValueRef sizes_emit_bytes(sizes *s, const sym *n, dtype t);
 typedef enum weights_place {
 	WEIGHTS_IN_PLACE, /* at their addresses in this process (JIT) */
 	WEIGHTS_CONSTANT, /* an LLVM constant: little data */
+	WEIGHTS_SECTION,  /* a section that elf_merge writes */
 	WEIGHTS_INCBIN,   /* a section that the assembler fills from a file */
 	WEIGHTS_EXTERNAL, /* a file that the application maps: context->weights */
 } weights_place;
@@ -68,12 +73,16 @@ typedef struct weights weights;
 /* Lays the constants of p out: 64-byte aligned, equal bytes once.  IN_PLACE data that is not aligned as the kernels want is
  * copied into a. */
 weights *weights_new(arena *a, const program *p, weights_place place, const char *symbol);
-/* CONSTANT for few bytes, else INCBIN. */
-weights_place weights_place_for_object(const program *p);
+/* Are they so few bytes that an LLVM constant is the simplest? */
+bool weights_are_few(const program *p);
 uint64_t weights_bytes(const weights *w);
+/* So many that code cannot reach all of them by a short displacement. */
+bool weights_are_far(const weights *w, const char *triple);
 /* Writes the blob; false after reporting. */
 bool weights_write(const weights *w, const char *path, diag *d);
-/* Defines the blob in m; for INCBIN from the file `incbin`, or NULL: by text that is appended to m's assembly later. */
+bool weights_stream(void *w, FILE *f);
+/* Defines the blob in m, or declares it: for SECTION, and for INCBIN without the file `incbin` (assembly to which
+ * weights_section is appended). */
 void weights_define(weights *w, LLVMModuleRef m, const char *triple, const char *incbin);
 /* Assembly that defines the blob from a file. */
 const char *weights_section(const weights *w, const char *triple, const char *path);
@@ -95,20 +104,38 @@ void debug_info_begin(emit_module *em);
 void debug_info_function(emit_module *em, LLVMValueRef f, const char *name, int line);
 void debug_info_end(emit_module *em);
 
-/* ---- object ------------------------------------------------------------------------------------------------------- */
+/* ---- build -------------------------------------------------------------------------------------------------------- */
 
-typedef struct machine {
-	LLVMTargetMachineRef tm;
+/* One of the modules a model is compiled in: its own LLVM context, so that parts are compiled at the same time. */
+typedef struct build_part {
+	LLVMContextRef context;
+	LLVMTargetMachineRef machine;
 	LLVMTargetDataRef layout;
-	const char *triple;
-} machine;
+	emit_module em;
+	LLVMMemoryBufferRef object;
+	char *error; /* malloc'd: what LLVM said first */
+} build_part;
 
-bool machine_open(machine *m, arena *a, const emit_options *o, uint64_t weight_bytes, diag *d);
-void machine_close(machine *m);
+typedef struct build {
+	arena *a;
+	program *p;
+	const emit_options *o;
+	weights *w;
+	diag *d;
+	const char *symbol, *triple;
+	const char *incbin; /* the weights' file or NULL */
+	bool in_process;    /* for the jit */
+	int n;
+	build_part *parts;  /* the first has run and the descriptor */
+} build;
 
-/* A context whose messages go to d. */
-LLVMContextRef open_context(diag *d);
-
-/* The whole model as a verified, optimised module in `c`, which owns it; NULL after reporting.  incbin: the weights' file or NULL. */
-LLVMModuleRef build_model(LLVMContextRef c, arena *a, program *p, const emit_options *o, const machine *on, weights *w,
-                          const char *incbin, bool in_process, diag *d);
+/* Sets up LLVM; NULL after reporting when o's target is unknown to it. */
+const char *build_triple(arena *a, const emit_options *o, diag *d);
+/* Can objects for it be merged by elf_merge? */
+bool build_is_elf64(const char *triple);
+/* Emits the program as LLVM modules: into one, or into as many as are worth it, which depends on the program only.  The members up
+ * to in_process are set by the caller. */
+bool build_modules(build *b, bool one);
+/* Optimises all modules and, if wanted, makes their objects, on o->threads threads. */
+bool build_code(build *b, bool objects);
+void build_end(build *b);

@@ -1,194 +1,39 @@
-/* Modules and what becomes of them: objects, text, shared libraries.
+/* Files: objects, text, shared libraries.
  *
  * An object depends on the program and the options only: no path, time or address gets into it.  Files appear whole or not
- * at all, and temporary ones are removed on every way out. */
+ * at all, and temporary ones are removed on every way out.
+ *
+ * For 64-bit ELF the parts of the code and the weights are merged here, so weights go from where they are straight to the
+ * file.  Other formats get one module whose assembly includes the weights from a temporary file. */
 #define _POSIX_C_SOURCE 200809L
+#include "backend/elf_merge.h"
 #include "backend/model.h"
 
 #include "support/file.h"
-#include "support/vec.h"
-
-#include <llvm-c/Analysis.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Above this, weights may be out of reach of a 32-bit displacement. */
-#define MEDIUM_MODEL_BYTES (UINT64_C(3) << 29)
+enum { WEIGHTS_ALIGN = 64 };
 
 extern char **environ;
 
-/* ---- machines ----------------------------------------------------------------------------------------------------- */
-
-static void init_llvm(void)
-{
-	LLVMInitializeAllTargetInfos();
-	LLVMInitializeAllTargets();
-	LLVMInitializeAllTargetMCs();
-	LLVMInitializeAllAsmPrinters();
-	LLVMInitializeAllAsmParsers();
-}
-
-static bool is_arch_of(const char *triple, const char *arch)
-{
-	size_t n = strlen(arch);
-	return !strncmp(triple, arch, n) && triple[n] == '-';
-}
-
-static const char *choose_triple(arena *a, const emit_options *o)
-{
-	if (o->triple)
-		return o->triple;
-	char *host = LLVMGetDefaultTargetTriple();
-	const char *triple = is_arch_of(host, o->target->arch) ? arena_strdup(a, host)
-	                                                       : arena_printf(a, "%s-unknown-linux-gnu", o->target->arch);
-	LLVMDisposeMessage(host);
-	return triple;
-}
-
-bool machine_open(machine *m, arena *a, const emit_options *o, uint64_t weight_bytes, diag *d)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, init_llvm);
-	*m = (machine){.triple = choose_triple(a, o)};
-	LLVMTargetRef backend;
-	char *why = NULL;
-	if (LLVMGetTargetFromTriple(m->triple, &backend, &why)) {
-		diag_error(d, DIAG_NOWHERE, "unknown target \"%s\": %s", m->triple, why);
-		LLVMDisposeMessage(why);
-		return false;
-	}
-	LLVMCodeGenOptLevel level = o->opt > 0 ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelNone;
-	LLVMCodeModel model = weight_bytes > MEDIUM_MODEL_BYTES && is_arch_of(m->triple, "x86_64") ? LLVMCodeModelMedium
-	                                                                                   : LLVMCodeModelDefault;
-	m->tm = LLVMCreateTargetMachine(backend, m->triple, o->target->llvm_cpu, o->target->features, level, LLVMRelocPIC, model);
-	if (!m->tm) {
-		diag_error(d, DIAG_NOWHERE, "no code can be generated for target \"%s\"", m->triple);
-		return false;
-	}
-	m->layout = LLVMCreateTargetDataLayout(m->tm);
-	return true;
-}
-
-void machine_close(machine *m)
-{
-	if (m->layout)
-		LLVMDisposeTargetData(m->layout);
-	if (m->tm)
-		LLVMDisposeTargetMachine(m->tm);
-}
-
-/* LLVM's own way with an error is to print it and exit. */
-static void take_message(LLVMDiagnosticInfoRef info, void *user)
-{
-	char *message = LLVMGetDiagInfoDescription(info);
-	switch (LLVMGetDiagInfoSeverity(info)) {
-	case LLVMDSError: diag_error(user, DIAG_NOWHERE, "LLVM: %s", message); break;
-	case LLVMDSWarning: diag_warning(user, DIAG_NOWHERE, "LLVM: %s", message); break;
-	case LLVMDSRemark:
-	case LLVMDSNote: break;
-	}
-	LLVMDisposeMessage(message);
-}
-
-LLVMContextRef open_context(diag *d)
-{
-	LLVMContextRef c = LLVMContextCreate();
-	LLVMContextSetDiagnosticHandler(c, take_message, d);
-	return c;
-}
-
-/* ---- modules ------------------------------------------------------------------------------------------------------ */
-
-static LLVMModuleRef new_module(LLVMContextRef c, const machine *on, const char *name)
-{
-	LLVMModuleRef m = LLVMModuleCreateWithNameInContext(name, c);
-	LLVMSetSourceFileName(m, name, strlen(name));
-	LLVMSetTarget(m, on->triple);
-	LLVMSetModuleDataLayout(m, on->layout);
-	return m;
-}
-
-static LLVMValueRef emit_new_kernel(emit_module *em, const kernel *k, const char *symbol)
-{
-	const char *name = arena_printf(em->a, "%s.%s", symbol, k->name);
-	LLVMValueRef f = LLVMAddFunction(em->module, name, emit_kernel_type(em));
-	LLVMSetLinkage(f, LLVMInternalLinkage);
-	debug_info_function(em, f, k->name, k->line);
-	return emit_kernel(em, k, f);
-}
-
-/* Kernels with one hash of their code; those that are the same share a function. */
-typedef struct emitted {
-	const kernel *k;
-	LLVMValueRef function;
-	struct emitted *next;
-} emitted;
-
-static LLVMValueRef emit_kernel_once(emit_module *em, const kernel *k, map *by_hash, const char *symbol)
-{
-	const void *key = (const void *)(uintptr_t)kernel_code_hash(k);
-	for (emitted *it = map_get(by_hash, key); it; it = it->next)
-		if (kernel_same_code(it->k, k))
-			return it->function;
-	emitted *it = new(em->a, emitted);
-	*it = (emitted){.k = k, .function = emit_new_kernel(em, k, symbol), .next = map_get(by_hash, key)};
-	map_put(by_hash, key, it);
-	return it->function;
-}
-
-static LLVMValueRef *emit_kernels(emit_module *em, const char *symbol)
-{
-	const program *p = em->program;
-	LLVMValueRef *functions = new_array(em->a, LLVMValueRef, (size_t)p->kernels.n);
-	map *by_hash = map_new(em->a);
-	for (int i = 0; i < p->kernels.n; i++)
-		functions[i] = emit_kernel_once(em, p->kernels.v[i], by_hash, symbol);
-	return functions;
-}
-
-/* A module that LLVM refuses is our mistake. */
-static void verify(LLVMModuleRef m)
-{
-	char *why = NULL;
-	if (LLVMVerifyModule(m, LLVMReturnStatusAction, &why))
-		bug("LLVM refuses the module: %s", why);
-	LLVMDisposeMessage(why);
-}
-
-LLVMModuleRef build_model(LLVMContextRef c, arena *a, program *p, const emit_options *o, const machine *on, weights *w,
-                          const char *incbin, bool in_process, diag *d)
-{
-	const char *symbol = c_identifier(a, o->symbol ? o->symbol : p->name);
-	emit_module em = {
-		.context = c,
-		.module = new_module(c, on, symbol),
-		.machine = on->tm,
-		.layout = on->layout,
-		.options = o,
-		.program = p,
-		.a = a,
-	};
-	debug_info_begin(&em);
-	weights_define(w, em.module, on->triple, incbin);
-	LLVMValueRef *kernels = emit_kernels(&em, symbol);
-	emit_entry(&em, w, kernels, in_process);
-	debug_info_end(&em);
-	verify(em.module);
-	char *why = NULL;
-	if (emit_optimise(&em, &why))
-		return em.module;
-	diag_error(d, DIAG_NOWHERE, "optimisation failed: %s", why);
-	LLVMDisposeMessage(why);
-	return NULL;
-}
+typedef struct output {
+	arena *a;
+	const emit_options *o;
+	emit_kind kind;
+	const char *path;
+	diag *d;
+	build b;
+	bool merged; /* by elf_merge */
+	weights_place place;
+	const char *blob; /* the file that assembly includes, NULL: none */
+} output;
 
 /* ---- files -------------------------------------------------------------------------------------------------------- */
 
@@ -199,58 +44,19 @@ static bool is_special(const char *path)
 }
 
 /* Creates an empty file beside `path`, or among temporary files when that is a device; the name is in the arena. */
-static const char *temporary_beside(arena *a, const char *path, const char *suffix, diag *d)
+static const char *temporary_beside(arena *a, const char *path, diag *d)
 {
 	const char *folder = getenv("TMPDIR");
 	if (!folder || !*folder)
 		folder = "/tmp";
 	char *name = is_special(path) ? arena_printf(a, "%s/dlcc-XXXXXX", folder) : arena_printf(a, "%s-XXXXXX", path);
 	int fd = mkstemp(name);
-	if (fd < 0) {
-		diag_error(d, DIAG_FILE(name), "cannot create a temporary file: %s", strerror(errno));
-		return NULL;
-	}
-	close(fd);
-	if (!*suffix)
+	if (fd >= 0) {
+		close(fd);
 		return name;
-	const char *with_suffix = arena_printf(a, "%s%s", name, suffix);
-	if (!rename(name, with_suffix))
-		return with_suffix;
-	diag_error(d, DIAG_FILE(with_suffix), "cannot create a temporary file: %s", strerror(errno));
-	unlink(name);
-	return NULL;
-}
-
-static bool failed(diag *d, const char *path, char *why)
-{
-	diag_error(d, DIAG_FILE(path), "code generation failed: %s", why);
-	LLVMDisposeMessage(why);
-	return false;
-}
-
-/* Through memory: for little output and for text that something is added to. */
-static bool write_code(const machine *on, LLVMModuleRef m, LLVMCodeGenFileType type, const char *also, const char *path,
-                       diag *d)
-{
-	char *why = NULL;
-	LLVMMemoryBufferRef code;
-	if (LLVMTargetMachineEmitToMemoryBuffer(on->tm, m, type, &why, &code))
-		return failed(d, path, why);
-	const char *data = LLVMGetBufferStart(code);
-	size_t n = LLVMGetBufferSize(code);
-	bool ok;
-	if (also) {
-		arena *scratch = arena_new("assembly");
-		str all = str_new(scratch);
-		str_addn(&all, data, n);
-		str_add(&all, also);
-		ok = file_write_atomic(path, all.data, all.len, d);
-		arena_free(scratch);
-	} else {
-		ok = file_write_atomic(path, data, n, d);
 	}
-	LLVMDisposeMemoryBuffer(code);
-	return ok;
+	diag_error(d, DIAG_FILE(path), "cannot create a file there: %s", strerror(errno));
+	return NULL;
 }
 
 static mode_t default_mode(void)
@@ -260,113 +66,149 @@ static mode_t default_mode(void)
 	return 0666 & ~mask;
 }
 
-/* Straight to a file that then takes its name: LLVM copies large output twice on its way through memory. */
-static bool stream_object(const machine *on, arena *a, LLVMModuleRef m, const char *path, diag *d)
+static bool write_failed(const output *out, const char *temporary, int reason)
 {
-	const char *temporary = temporary_beside(a, path, "", d);
-	char *why = NULL;
-	if (!temporary)
-		return false;
-	bool ok = !LLVMTargetMachineEmitToFile(on->tm, m, temporary, LLVMObjectFile, &why) || failed(d, path, why);
-	if (ok && (chmod(temporary, default_mode()) || rename(temporary, path))) {
-		diag_error(d, DIAG_FILE(path), "cannot write: %s", strerror(errno));
-		ok = false;
-	}
-	if (!ok)
+	diag_error(out->d, DIAG_FILE(out->path), "cannot write: %s", strerror(reason));
+	if (temporary)
 		unlink(temporary);
-	return ok;
+	return false;
 }
 
-static bool write_llvm(LLVMModuleRef m, const char *path, diag *d)
+/* ---- objects ------------------------------------------------------------------------------------------------------ */
+
+static bool merge_to(output *out, FILE *f)
 {
-	char *text = LLVMPrintModuleToString(m);
-	bool ok = file_write_atomic(path, text, strlen(text), d);
+	const void **objects = new_array(out->a, const void *, (size_t)out->b.n);
+	for (int i = 0; i < out->b.n; i++)
+		objects[i] = LLVMGetBufferStart(out->b.parts[i].object);
+	weights *w = out->b.w;
+	elf_blob blob = {
+		.symbol = arena_printf(out->a, "%s.weights", out->b.symbol),
+		.bytes = weights_bytes(w),
+		.align = WEIGHTS_ALIGN,
+		.far = weights_are_far(w, out->b.triple),
+		.write = weights_stream,
+		.user = w,
+	};
+	return elf_merge(objects, out->b.n, out->place == WEIGHTS_SECTION ? &blob : NULL, f) && !fflush(f);
+}
+
+static bool write_merged(output *out)
+{
+	bool special = is_special(out->path);
+	const char *temporary = special ? NULL : temporary_beside(out->a, out->path, out->d);
+	if (!special && !temporary)
+		return false;
+	FILE *f = fopen(special ? out->path : temporary, "wb");
+	if (!f)
+		return write_failed(out, temporary, errno);
+	bool ok = merge_to(out, f);
+	int reason = errno;
+	if (fclose(f) && ok) {
+		ok = false;
+		reason = errno;
+	}
+	if (!ok)
+		return write_failed(out, temporary, reason);
+	if (!special && (chmod(temporary, default_mode()) || rename(temporary, out->path)))
+		return write_failed(out, temporary, errno);
+	return true;
+}
+
+static bool write_object(output *out)
+{
+	if (!build_code(&out->b, true))
+		return false;
+	if (out->merged)
+		return write_merged(out);
+	LLVMMemoryBufferRef object = out->b.parts[0].object;
+	return file_write_atomic(out->path, LLVMGetBufferStart(object), LLVMGetBufferSize(object), out->d);
+}
+
+/* ---- text --------------------------------------------------------------------------------------------------------- */
+
+static bool write_llvm(output *out)
+{
+	if (!build_code(&out->b, false))
+		return false;
+	char *text = LLVMPrintModuleToString(out->b.parts[0].em.module);
+	bool ok = file_write_atomic(out->path, text, strlen(text), out->d);
 	LLVMDisposeMessage(text);
 	return ok;
 }
 
+static bool write_assembly(output *out)
+{
+	build_part *part = &out->b.parts[0];
+	char *why = NULL;
+	if (!build_code(&out->b, false))
+		return false;
+	if (LLVMTargetMachineEmitToMemoryBuffer(part->machine, part->em.module, LLVMAssemblyFile, &why, &part->object)) {
+		diag_error(out->d, DIAG_FILE(out->path), "code generation failed: %s", why);
+		LLVMDisposeMessage(why);
+		return false;
+	}
+	str text = str_new(out->a);
+	str_addn(&text, LLVMGetBufferStart(part->object), LLVMGetBufferSize(part->object));
+	if (out->blob)
+		str_add(&text, weights_section(out->b.w, out->b.triple, path_base(out->a, out->blob)));
+	return file_write_atomic(out->path, text.data, text.len, out->d);
+}
+
 /* ---- emit_file ---------------------------------------------------------------------------------------------------- */
 
-typedef struct output {
-	arena *a;
-	program *p;
-	const emit_options *o;
-	emit_kind kind;
-	const char *path;
-	diag *d;
-	weights_place place;
-	weights *w;
-	const char *blob; /* the file for .incbin, NULL: none */
-} output;
-
-/* Text refers to its weights by a file beside it, which stays; an object has them inside. */
-static bool write_blob(output *out)
+static weights_place choose_place(const output *out, const program *p)
 {
-	const emit_options *o = out->o;
+	if (out->o->weights_path)
+		return WEIGHTS_EXTERNAL;
+	if (weights_are_few(p))
+		return WEIGHTS_CONSTANT;
+	return out->merged ? WEIGHTS_SECTION : WEIGHTS_INCBIN;
+}
+
+/* Text refers to its weights by a file beside it, which stays; LLVM IR and other objects include one in their assembly. */
+static bool write_weights(output *out)
+{
+	weights *w = out->b.w;
 	if (out->place == WEIGHTS_EXTERNAL)
-		return weights_write(out->w, o->weights_path, out->d);
+		return weights_write(w, out->o->weights_path, out->d);
 	if (out->place != WEIGHTS_INCBIN)
 		return true;
-	out->blob = out->kind == EMIT_OBJECT ? temporary_beside(out->a, out->path, "", out->d)
+	out->blob = out->kind == EMIT_OBJECT ? temporary_beside(out->a, out->path, out->d)
 	                                     : arena_printf(out->a, "%s.weights", out->path);
-	return out->blob && weights_write(out->w, out->blob, out->d);
-}
-
-static bool write_module(const output *out, const machine *on, LLVMModuleRef m)
-{
-	const char *section = NULL;
-	switch (out->kind) {
-	case EMIT_LLVM: return write_llvm(m, out->path, out->d);
-	case EMIT_ASSEMBLY:
-		if (out->blob)
-			section = weights_section(out->w, on->triple, path_base(out->a, out->blob));
-		return write_code(on, m, LLVMAssemblyFile, section, out->path, out->d);
-	case EMIT_OBJECT: break;
-	}
-	if (out->blob && !is_special(out->path))
-		return stream_object(on, out->a, m, out->path, out->d);
-	return write_code(on, m, LLVMObjectFile, NULL, out->path, out->d);
-}
-
-/* What the module's own assembly includes: text of LLVM IR names the file beside it, text of assembly is appended later. */
-static const char *included(const output *out)
-{
-	if (!out->blob || out->kind == EMIT_ASSEMBLY)
-		return NULL;
-	return out->kind == EMIT_LLVM ? path_base(out->a, out->blob) : out->blob;
+	if (!out->blob || !weights_write(w, out->blob, out->d))
+		return false;
+	if (out->kind == EMIT_OBJECT)
+		out->b.incbin = out->blob;
+	if (out->kind == EMIT_LLVM)
+		out->b.incbin = path_base(out->a, out->blob);
+	return true;
 }
 
 static bool emit_to(output *out)
 {
-	machine on = {0};
-	LLVMContextRef c = open_context(out->d);
-	int errors = diag_error_count(out->d);
-	bool ok = machine_open(&on, out->a, out->o, weights_bytes(out->w), out->d);
-	if (ok) {
-		LLVMModuleRef m = build_model(c, out->a, out->p, out->o, &on, out->w, included(out), false, out->d);
-		ok = m && write_module(out, &on, m) && diag_error_count(out->d) == errors;
-	}
-	LLVMContextDispose(c); /* and its modules */
-	machine_close(&on);
+	static bool (*const write[])(output *) = {
+		[EMIT_OBJECT] = write_object, [EMIT_ASSEMBLY] = write_assembly, [EMIT_LLVM] = write_llvm,
+	};
+	bool ok = write_weights(out) && build_modules(&out->b, !out->merged) && write[out->kind](out);
+	build_end(&out->b);
+	if (out->blob && out->kind == EMIT_OBJECT)
+		unlink(out->blob);
 	return ok;
 }
 
 bool emit_file(program *p, const emit_options *o, emit_kind kind, const char *path, diag *d)
 {
 	arena *a = arena_new("emit");
-	output out = {
-		.a = a,
-		.p = p,
-		.o = o,
-		.kind = kind,
-		.path = path,
-		.d = d,
-		.place = o->weights_path ? WEIGHTS_EXTERNAL : weights_place_for_object(p),
-	};
-	out.w = weights_new(a, p, out.place, c_identifier(a, o->symbol ? o->symbol : p->name));
-	bool ok = write_blob(&out) && emit_to(&out);
-	if (out.blob && kind == EMIT_OBJECT)
-		unlink(out.blob);
+	output out = {.a = a, .o = o, .kind = kind, .path = path, .d = d, .b = {.a = a, .p = p, .o = o, .d = d}};
+	const char *triple = build_triple(a, o, d);
+	bool ok = false;
+	if (triple) {
+		out.merged = kind == EMIT_OBJECT && build_is_elf64(triple);
+		out.place = choose_place(&out, p);
+		out.b.w = weights_new(a, p, out.place, c_identifier(a, o->symbol ? o->symbol : p->name));
+		ok = emit_to(&out);
+	}
 	arena_free(a);
 	return ok;
 }
@@ -374,6 +216,12 @@ bool emit_file(program *p, const emit_options *o, emit_kind kind, const char *pa
 /* ---- emit_shared -------------------------------------------------------------------------------------------------- */
 
 typedef vec(char *) words;
+
+static void add_words(arena *a, words *w, int n, const char *const *text)
+{
+	for (int i = 0; i < n; i++)
+		vec_push(a, w, (char *)text[i]);
+}
 
 /* $CC may be several words. */
 static void add_compiler(arena *a, words *w)
@@ -403,19 +251,12 @@ static bool run_command(const words *w, diag *d)
 
 static bool link_shared(arena *a, const char *object, const char *archive, const char *path, diag *d)
 {
-	static const char *const before[] = {"-shared", "-o"};
-	static const char *const after[] = {"-Wl,--no-whole-archive", "-lm", "-lpthread", "-Wl,-z,now", "-Wl,-z,noexecstack",
-	                                    "-Wl,--as-needed"};
 	words w = {0};
 	add_compiler(a, &w);
-	for (size_t i = 0; i < sizeof before / sizeof *before; i++)
-		vec_push(a, &w, (char *)before[i]);
-	vec_push(a, &w, (char *)path);
-	vec_push(a, &w, (char *)object);
-	vec_push(a, &w, (char *)"-Wl,--whole-archive");
-	vec_push(a, &w, (char *)archive);
-	for (size_t i = 0; i < sizeof after / sizeof *after; i++)
-		vec_push(a, &w, (char *)after[i]);
+	/* The object has a name without a suffix: a linker looks at what is in it. */
+	add_words(a, &w, 4, (const char *const[]){"-shared", "-o", path, object});
+	add_words(a, &w, 3, (const char *const[]){"-Wl,--whole-archive", archive, "-Wl,--no-whole-archive"});
+	add_words(a, &w, 5, (const char *const[]){"-Wl,--as-needed", "-lm", "-lpthread", "-Wl,-z,now", "-Wl,-z,noexecstack"});
 	vec_push(a, &w, NULL);
 	return run_command(&w, d);
 }
@@ -423,7 +264,7 @@ static bool link_shared(arena *a, const char *object, const char *archive, const
 bool emit_shared(program *p, const emit_options *o, const char *runtime_archive, const char *path, diag *d)
 {
 	arena *a = arena_new("shared");
-	const char *object = temporary_beside(a, path, ".o", d);
+	const char *object = temporary_beside(a, path, d);
 	bool ok = object && emit_file(p, o, EMIT_OBJECT, object, d) && link_shared(a, object, runtime_archive, path, d);
 	if (object)
 		unlink(object);

@@ -11,7 +11,7 @@
 
 enum {
 	ALIGN = 64,
-	SMALL_BLOB = 4096, /* up to here an LLVM constant is cheaper than a temporary file */
+	SMALL_BLOB = 4096, /* up to here an LLVM constant is simplest */
 };
 
 typedef struct weight {
@@ -114,13 +114,13 @@ weights *weights_new(arena *a, const program *p, weights_place place, const char
 	return w;
 }
 
-weights_place weights_place_for_object(const program *p)
+bool weights_are_few(const program *p)
 {
 	uint64_t bytes = 0;
 	for (int i = 0; i < p->storages.n; i++)
 		if (in_blob(p->storages.v[i]))
 			bytes += p->storages.v[i]->data->bytes;
-	return bytes < SMALL_BLOB ? WEIGHTS_CONSTANT : WEIGHTS_INCBIN;
+	return bytes < SMALL_BLOB;
 }
 
 uint64_t weights_bytes(const weights *w)
@@ -130,9 +130,10 @@ uint64_t weights_bytes(const weights *w)
 
 /* ---- the blob as a file ------------------------------------------------------------------------------------------- */
 
-static bool write_blob(const weights *w, FILE *f)
+bool weights_stream(void *of, FILE *f)
 {
 	static const char zeros[ALIGN];
+	const weights *w = of;
 	for (int i = 0; i < w->blob.n; i++) {
 		const weight *it = w->blob.v[i];
 		size_t padding = (ALIGN - it->bytes % ALIGN) % ALIGN;
@@ -145,7 +146,7 @@ static bool write_blob(const weights *w, FILE *f)
 bool weights_write(const weights *w, const char *path, diag *d)
 {
 	FILE *f = fopen(path, "wb");
-	bool ok = f && write_blob(w, f);
+	bool ok = f && weights_stream((void *)w, f);
 	int reason = errno;
 	if (f && fclose(f) && ok) {
 		ok = false;
@@ -221,7 +222,7 @@ void weights_define(weights *w, LLVMModuleRef m, const char *triple, const char 
 	const char *name = arena_printf(w->a, "%s.weights", w->symbol);
 	if (w->bytes && w->place == WEIGHTS_CONSTANT)
 		w->base = define_constant(w, m, name);
-	if (!w->bytes || w->place != WEIGHTS_INCBIN)
+	if (!w->bytes || (w->place != WEIGHTS_INCBIN && w->place != WEIGHTS_SECTION))
 		return;
 	w->base = add_bytes(w, m, name);
 	LLVMSetVisibility(w->base, LLVMHiddenVisibility);
