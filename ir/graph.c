@@ -75,6 +75,16 @@ void graph_output(graph *g, value *v, const char *name)
 	vec_push(g->a, &g->outputs, v);
 }
 
+void graph_set_output(graph *g, int i, value *v)
+{
+	value *old = g->outputs.v[i];
+	v->name = old->name;
+	old->name = NULL;
+	old->n_uses--;
+	v->n_uses++;
+	g->outputs.v[i] = v;
+}
+
 /* Puts n before `where`, or at the end when that is NULL. */
 static void link_before(graph *g, node *n, node *where)
 {

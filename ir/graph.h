@@ -150,6 +150,8 @@ graph *graph_new(arena *a, const char *name);
 graph *graph_new_like(arena *a, const graph *of, const char *name); /* shares its syms, exprs and names */
 value *graph_input(graph *g, const char *name, dtype t, int rank, sym *const *dims);
 void graph_output(graph *g, value *v, const char *name);
+/* Makes v the i-th output; the name moves to it. */
+void graph_set_output(graph *g, int i, value *v);
 /* Makes a node at the insertion point; runs the type rule; derives symbolic `elements` where all are known. */
 node *graph_add(graph *g, op op, value *const *in, int n_in, const attr *attrs, int n_attrs, int n_out);
 value *build(graph *g, op op, value *const *in, int n_in, const attr *attrs, int n_attrs); /* graph_add, result 0 */

@@ -37,6 +37,8 @@ static const expr *arg(graph *g, int i, const value *x) { return expr_arg(g->exp
 
 value *build_map(graph *g, const expr *e, value *const *in, int n_in) { return map_as(g, e->type, e, in, n_in); }
 
+value *build_copy(graph *g, value *x) { return map_as(g, x->type, arg(g, 0, x), &x, 1); }
+
 value *build_unary(graph *g, expr_op what, value *x)
 {
 	const expr *e = expr_unary(g->exprs, what, arg(g, 0, x));

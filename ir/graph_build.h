@@ -5,6 +5,8 @@
 
 /* map: `e` over expr_arg(i) leaves standing for operand i. */
 value *build_map(graph *g, const expr *e, value *const *in, int n_in);
+/* The same elements in a value of its own: another buffer, another layout. */
+value *build_copy(graph *g, value *x);
 value *build_unary(graph *g, expr_op op, value *x);
 value *build_binary(graph *g, expr_op op, value *x, value *y); /* broadcasts; operand types equal; storage types computed and stored back */
 value *build_select(graph *g, value *c, value *x, value *y);

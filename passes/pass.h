@@ -44,6 +44,7 @@ bool pass_fold(graph *g, pass_ctx *ctx);
 bool pass_layout(graph *g, pass_ctx *ctx);
 bool pass_prepack(graph *g, pass_ctx *ctx);
 bool pass_fuse(graph *g, pass_ctx *ctx);
+bool pass_outputs(graph *g, pass_ctx *ctx);
 bool pass_plan(program *p, pass_ctx *ctx);
 
 /* One kernel per group of the fused graph.  Requires places and groups (without pass_fuse: every value its own kernel). */

@@ -1,0 +1,272 @@
+/* Strategies for conv: direct register tiles over packed weights, and depthwise.
+ *
+ * Both read the input through its layout, so any axis order works; channels-last gives contiguous stores.  They need every tap to
+ * lie in memory: the input's storage has a zero halo as wide as the padding (`layout` sees to it), nothing is tested per element.
+ *
+ *   direct     rows are output pixels (wide x high neighbours), columns output channels of one group,
+ *              weights [G][panel][tap][C/g][vectors * lanes]
+ *   depthwise  rows are output pixels, lanes channels, weights [tap][C]                                                 */
+#include "passes/strategy.h"
+
+#include <assert.h>
+
+typedef struct conv_shape {
+	int spatial;
+	const int64_t *strides, *dilations;
+	int64_t lo[MAX_RANK], hi[MAX_RANK], kernel[MAX_RANK];
+	int64_t taps, group;
+	int64_t group_in, group_out; /* channels per group */
+} conv_shape;
+
+/* False when the filter or the padding is not constant. */
+static bool conv_shape_of(const node *n, conv_shape *c)
+{
+	const value *w = n->in[1];
+	int count;
+	*c = (conv_shape){.spatial = n->in[0]->rank - 2, .group = node_int(n, "group", 1), .taps = 1};
+	c->strides = node_ints(n, "strides", &count);
+	c->dilations = node_ints(n, "dilations", &count);
+	sym *const *lo = node_syms(n, "lo", &count), *const *hi = node_syms(n, "hi", &count);
+	int64_t out;
+	if (!sym_is_const(w->dims[0], &out) || !sym_is_const(w->dims[1], &c->group_in))
+		return false;
+	c->group_out = out / c->group;
+	for (int i = 0; i < c->spatial; i++) {
+		if (!sym_is_const(w->dims[2 + i], &c->kernel[i]) || !sym_is_const(lo[i], &c->lo[i]) || !sym_is_const(hi[i], &c->hi[i]))
+			return false;
+		c->taps *= c->kernel[i];
+	}
+	return true;
+}
+
+/* True when the storage of the input holds every tap: no padding, or a halo at least as wide. */
+static bool taps_in_memory(const node *n, const conv_shape *c)
+{
+	const layout *l = value_base(n->in[0])->layout;
+	for (int i = 0; i < c->spatial; i++) {
+		int64_t lo = l ? l->halo_lo[2 + i] : 0, hi = l ? l->halo_hi[2 + i] : 0;
+		if (c->lo[i] > lo || c->hi[i] > hi)
+			return false;
+	}
+	return true;
+}
+
+static bool applies_to_weights(const node *n, conv_shape *c)
+{
+	return computes_in_f32(n) && value_is_const(n->in[1]) && !n->in[1]->layout && n->in[0]->rank >= 3 && conv_shape_of(n, c) &&
+	       taps_in_memory(n, c);
+}
+
+static sym *pixels_of(const node *n)
+{
+	const value *out = n->out[0];
+	return sym_product(out->dims[0]->ctx, out->dims + 2, out->rank - 2);
+}
+
+static bool has_halo(const value *v)
+{
+	const layout *l = value_base(v)->layout;
+	for (int i = 0; l && i < v->rank; i++)
+		if (l->halo_lo[i] || l->halo_hi[i])
+			return true;
+	return false;
+}
+
+/* ---- what both share --------------------------------------------------------------------------------------------------- */
+/* Input coordinates of tap `tap` for output coordinates `at`. */
+static coord tap_coord(const node *n, const conv_shape *c, coord at, sym *channel, sym *const *tap)
+{
+	coord in = {.rank = n->in[0]->rank};
+	in.i[0] = at.i[0];
+	in.i[1] = channel;
+	for (int i = 0; i < c->spatial; i++)
+		in.i[2 + i] = sym_addi(sym_add(sym_muli(at.i[2 + i], c->strides[i]), sym_muli(tap[i], c->dilations[i])), -c->lo[i]);
+	return in;
+}
+
+static sym *add_loop(loop_list *l, sym_ctx *syms, const char *hint, sym *extent)
+{
+	if (sym_is(extent, 1))
+		return sym_const(syms, 0);
+	l->var[l->n] = sym_loop(syms, hint, extent);
+	l->extent[l->n] = extent;
+	return l->var[l->n++];
+}
+
+/* Pointwise on whole images: pixels of all spatial axes are one row axis when input and output walk them alike. */
+static bool pixels_are_one_axis(const group_lowering *gl, const node *n, const conv_shape *c)
+{
+	for (int i = 0; i < c->spatial; i++)
+		if (c->kernel[i] != 1 || c->strides[i] != 1 || c->lo[i] || c->hi[i])
+			return false;
+	return !has_halo(n->in[0]) && !has_halo(gl->out);
+}
+
+/* Output coordinates: batch and outer spatial axes to tp->outer, the last one or two to rows. */
+static void output_rows(group_lowering *gl, tile_problem *tp, const node *n, const conv_shape *c)
+{
+	sym_ctx *syms = gl->b.syms;
+	const value *out = n->out[0];
+	tp->at = (coord){.rank = out->rank};
+	tp->at.i[0] = add_loop(&tp->outer, syms, "n", out->dims[0]);
+	if (pixels_are_one_axis(gl, n, c)) {
+		tp->row_extent[1] = pixels_of(n);
+		sym *rest = tp->row[1] = sym_loop(syms, "pixel", tp->row_extent[1]);
+		for (int i = c->spatial; i-- > 0;) {
+			tp->at.i[2 + i] = i ? sym_mod(rest, out->dims[2 + i]) : rest;
+			rest = sym_floordiv(rest, out->dims[2 + i]);
+		}
+		return;
+	}
+	for (int i = 0; i + 2 < c->spatial; i++)
+		tp->at.i[2 + i] = add_loop(&tp->outer, syms, "d", out->dims[2 + i]);
+	for (int r = c->spatial > 1 ? 0 : 1; r < 2; r++) {
+		int axis = 2 + c->spatial - 2 + r;
+		tp->row_extent[r] = out->dims[axis];
+		tp->at.i[axis] = tp->row[r] = sym_loop(syms, r ? "ow" : "oh", out->dims[axis]);
+	}
+}
+
+static int64_t bytes_behind_row(const node *n, const tile_problem *tp, const conv_shape *c, int64_t channels)
+{
+	int64_t width = 1, w;
+	if (tp->row[0]) {
+		if (!sym_is_const(n->in[0]->dims[n->in[0]->rank - 1], &w))
+			return 0;
+		width = w * c->strides[c->spatial - 2];
+	}
+	return width * channels * 4;
+}
+
+static const expr *bias_of(group_lowering *gl, const node *n, sym *channel)
+{
+	if (node_operands(n) < 3)
+		return NULL;
+	coord at = {.rank = 1, .i = {channel}};
+	return kb_read(&gl->b, n->in[2], at);
+}
+
+static sym **sym_list(graph *g, const int64_t *v, int n)
+{
+	sym **s = new_array(g->a, sym *, (size_t)n);
+	for (int i = 0; i < n; i++)
+		s[i] = sym_const(g->syms, v[i]);
+	return s;
+}
+
+/* ---- direct --------------------------------------------------------------------------------------------------------------- */
+bool direct_applies(const node *n, const pass_ctx *ctx)
+{
+	(void)ctx;
+	conv_shape c;
+	return applies_to_weights(n, &c);
+}
+
+double direct_cost(const node *n, const pass_ctx *ctx)
+{
+	conv_shape c;
+	conv_shape_of(n, &c);
+	int lanes = target_lanes(ctx->target, F32);
+	return (double)c.group * (double)((c.group_out + lanes - 1) / lanes) * (double)c.group_in * (double)c.taps;
+}
+
+static int64_t rows_of(const node *n)
+{
+	int64_t pixels;
+	return sym_is_const(pixels_of(n), &pixels) ? pixels : -1;
+}
+
+/* [O, C/g, k...] -> [G, O/g, C/g, taps] -> padded columns -> [G, panel, column, C/g, taps] -> [G, panel, tap, C/g, column] */
+void direct_pack(node *n, pass_ctx *ctx)
+{
+	graph *g = n->graph;
+	conv_shape c;
+	conv_shape_of(n, &c);
+	int64_t columns = (int64_t)tile_vectors(ctx->target, rows_of(n), c.group_out) * target_lanes(ctx->target, F32);
+	int64_t panels = (c.group_out + columns - 1) / columns;
+	value *w = build_reshape(g, n->in[1], sym_list(g, (int64_t[]){c.group, c.group_out, c.group_in, c.taps}, 4), 4);
+	int64_t none[4] = {0}, extra[4] = {0, panels * columns - c.group_out};
+	w = build_pad(g, w, sym_list(g, none, 4), sym_list(g, extra, 4), "constant", NULL);
+	w = build_reshape(g, w, sym_list(g, (int64_t[]){c.group, panels, columns, c.group_in, c.taps}, 5), 5);
+	w = build_transpose(g, w, (int[]){0, 1, 4, 3, 2});
+	append_packed(n, w);
+}
+
+void direct_lower(group_lowering *gl, node *n)
+{
+	sym_ctx *syms = gl->b.syms;
+	conv_shape c;
+	conv_shape_of(n, &c);
+	const value *w = n->in[n->n_in - 1];
+	int64_t columns = sym_value(w->dims[4]);
+	tile_problem tp = {.anchor = n, .vectors = (int)(columns / target_lanes(gl->b.target, F32))};
+	output_rows(gl, &tp, n, &c);
+	tp.max_rows = tile_rows(gl->b.target, -1, tp.vectors);
+	sym *g = add_loop(&tp.outer, syms, "g", sym_const(syms, c.group));
+	tp.col_extent = sym_const(syms, c.group_out);
+	tp.col = sym_loop(syms, "o", tp.col_extent);
+	tp.at.i[1] = sym_add(sym_muli(g, c.group_out), tp.col);
+	sym *tap[MAX_RANK], *tap_index = sym_const(syms, 0);
+	for (int i = 0; i < c.spatial; i++) {
+		tap[i] = add_loop(&tp.red, syms, "k", sym_const(syms, c.kernel[i]));
+		tap_index = sym_add(sym_muli(tap_index, c.kernel[i]), tap[i]);
+	}
+	sym *channel = add_loop(&tp.red, syms, "c", sym_const(syms, c.group_in));
+	tp.a = kb_read(&gl->b, n->in[0], tap_coord(n, &c, tp.at, sym_add(sym_muli(g, c.group_in), channel), tap));
+	coord packed = {.rank = 5, .i = {g, sym_divi(tp.col, columns), tap_index, channel, sym_modi(tp.col, columns)}};
+	tp.b = kb_read(&gl->b, w, packed);
+	tp.init = bias_of(gl, n, tp.at.i[1]);
+	tp.a_row_bytes = bytes_behind_row(n, &tp, &c, c.group_in);
+	lower_tile(gl, &tp);
+}
+
+/* ---- depthwise ------------------------------------------------------------------------------------------------------------- */
+bool depthwise_applies(const node *n, const pass_ctx *ctx)
+{
+	(void)ctx;
+	conv_shape c;
+	return applies_to_weights(n, &c) && c.group > 1 && c.group_in == 1 && c.group_out == 1;
+}
+
+double depthwise_cost(const node *n, const pass_ctx *ctx)
+{
+	conv_shape c;
+	conv_shape_of(n, &c);
+	int lanes = target_lanes(ctx->target, F32);
+	return (double)((c.group + lanes - 1) / lanes) * (double)c.taps;
+}
+
+/* [C, 1, k...] -> [taps, C] */
+void depthwise_pack(node *n, pass_ctx *ctx)
+{
+	(void)ctx;
+	graph *g = n->graph;
+	conv_shape c;
+	conv_shape_of(n, &c);
+	value *w = build_reshape(g, n->in[1], sym_list(g, (int64_t[]){c.group, c.taps}, 2), 2);
+	w = build_transpose(g, w, (int[]){1, 0});
+	append_packed(n, w);
+}
+
+void depthwise_lower(group_lowering *gl, node *n)
+{
+	sym_ctx *syms = gl->b.syms;
+	conv_shape c;
+	conv_shape_of(n, &c);
+	tile_problem tp = {.anchor = n, .vectors = 1, .max_rows = gl->b.target->depthwise_pixels};
+	output_rows(gl, &tp, n, &c);
+	tp.col_extent = sym_const(syms, c.group);
+	tp.col = sym_loop(syms, "c", tp.col_extent);
+	tp.at.i[1] = tp.col;
+	sym *tap[MAX_RANK], *tap_index = sym_const(syms, 0);
+	for (int i = 0; i < c.spatial; i++) {
+		tap[i] = add_loop(&tp.red, syms, "k", sym_const(syms, c.kernel[i]));
+		tap_index = sym_add(sym_muli(tap_index, c.kernel[i]), tap[i]);
+	}
+	tp.a = kb_read(&gl->b, n->in[0], tap_coord(n, &c, tp.at, tp.col, tap));
+	coord packed = {.rank = 2, .i = {tap_index, tp.col}};
+	tp.b = kb_read(&gl->b, n->in[n->n_in - 1], packed);
+	tp.init = bias_of(gl, n, tp.col);
+	tp.a_row_bytes = bytes_behind_row(n, &tp, &c, c.group);
+	lower_tile(gl, &tp);
+}

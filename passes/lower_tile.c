@@ -1,0 +1,278 @@
+/* The register tile: rows x vectors accumulators in registers, one broadcast of A per row and one load of B per vector and step.
+ *
+ * The rows of the last tile move back to end with the data (they are computed twice, to the same values), so there is one body
+ * and no ragged rows; an extent that may be smaller than the tile takes a path of single rows.  Columns beyond the end are lanes
+ * that the vector loop masks.  Blocks of rows are kept small enough for their part of A to stay in the second-level cache while
+ * the panels of B pass by; panels are the faster running part of the parallel loop.  Rules and numbers: bench/tiles.md. */
+#include "passes/strategy.h"
+
+#include <assert.h>
+
+enum {
+	UNROLL = 4,            /* steps of the innermost reduction loop per iteration */
+	UNROLL_WHOLE = 8,      /* a constant loop of at most so many steps is unrolled altogether */
+	MANY_TILES = 16,       /* parallel iterations wanted when the problem has them */
+	DYNAMIC_BLOCK = 8,     /* row tiles per block when the extent is dynamic */
+};
+
+/* One concrete tile: `high` x `wide` rows. */
+typedef struct tile {
+	group_lowering *gl;
+	const tile_problem *tp;
+	int high, wide;
+	int lanes;
+	sym *offset[2]; /* row of the tile relative to its first, in both row axes */
+	buffer *to;
+	sym *to_index;
+	local *acc[64];
+} tile;
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------------ */
+static double padding(int64_t n, int64_t multiple)
+{
+	return (double)n / (double)((n + multiple - 1) / multiple * multiple);
+}
+
+int tile_vectors(const target *t, int64_t m, int64_t n)
+{
+	int lanes = target_lanes(t, F32), best = 1;
+	double best_score = 0;
+	const tile_shape *shapes = m >= 0 && t->gemm[0].rows && m <= 4 ? t->gemv : t->gemm;
+	for (int i = 0; i < MAX_TILES && shapes[i].rows; i++) {
+		int vectors = shapes[i].vectors;
+		if (shapes == t->gemv && shapes[i].rows < m)
+			continue;
+		double score = padding(n, (int64_t)vectors * lanes) * (1 - 0.01 * i);
+		if (score > best_score)
+			best_score = score, best = vectors;
+		if (shapes == t->gemv)
+			break;
+	}
+	while (best > 1 && n <= (int64_t)(best - 1) * lanes)
+		best--;
+	return best;
+}
+
+int tile_rows(const target *t, int64_t m, int vectors)
+{
+	int most = (t->vector_regs - vectors - 1) / vectors;
+	for (int i = 0; i < MAX_TILES && t->gemm[i].rows; i++)
+		if (t->gemm[i].vectors == vectors)
+			most = t->gemm[i].rows;
+	if (m > 0 && m < most)
+		most = (int)m;
+	return most > 60 ? 60 : most;
+}
+
+/* Rows of balanced tiles: as few tiles as `most` rows allow, all equally high. */
+static int balanced(sym *extent, int most)
+{
+	int64_t n;
+	if (!sym_is_const(extent, &n) || n <= 0)
+		return most;
+	int64_t tiles = (n + most - 1) / most;
+	return (int)((n + tiles - 1) / tiles);
+}
+
+static void choose_rows(tile *t)
+{
+	const tile_problem *tp = t->tp;
+	t->wide = balanced(tp->row_extent[1], tp->max_rows);
+	t->high = 1;
+	int64_t high;
+	if (tp->row[0] && sym_is_const(tp->row_extent[1], NULL) && sym_is_const(tp->row_extent[0], &high) && t->wide == sym_value(tp->row_extent[1]))
+		t->high = balanced(tp->row_extent[0], tp->max_rows / t->wide);
+}
+
+/* ---- the micro-kernel ------------------------------------------------------------------------------------------------------ */
+static void substitute_row(const tile *t, substitution *s, int r)
+{
+	sym_ctx *syms = t->gl->b.syms;
+	substitute(s, t->offset[0], sym_const(syms, r / t->wide));
+	substitute(s, t->offset[1], sym_const(syms, r % t->wide));
+}
+
+/* acc[r] += a[r][k] * b[k] for the step given by s. */
+static void multiply_add(tile *t, const substitution *s)
+{
+	kernel_builder *b = &t->gl->b;
+	const expr *column = kb_let(b, "b", expr_substitute(b, s, t->tp->b));
+	for (int r = 0; r < t->high * t->wide; r++) {
+		substitution here = *s;
+		substitute_row(t, &here, r);
+		const expr *a = expr_substitute(b, &here, t->tp->a);
+		kb_set(b, t->acc[r], expr_ternary(b->exprs, EXPR_FMA, a, column, kb_get(b, t->acc[r])));
+	}
+}
+
+static void multiply_add_at(tile *t, const substitution *s, sym *k, sym *at)
+{
+	substitution here = *s;
+	substitute(&here, k, at);
+	multiply_add(t, &here);
+}
+
+static void innermost_steps(tile *t, const substitution *s, sym *k, sym *extent)
+{
+	kernel_builder *b = &t->gl->b;
+	int64_t n;
+	bool constant = sym_is_const(extent, &n);
+	if (constant && n <= UNROLL_WHOLE) {
+		for (int64_t i = 0; i < n; i++)
+			multiply_add_at(t, s, k, sym_const(b->syms, i));
+		return;
+	}
+	sym *i = kb_for(b, "k", sym_divi(extent, UNROLL));
+	for (int u = 0; u < UNROLL; u++)
+		multiply_add_at(t, s, k, sym_addi(sym_muli(i, UNROLL), u));
+	kb_end(b);
+	sym *whole = sym_muli(sym_divi(extent, UNROLL), UNROLL);
+	if (constant) {
+		for (int64_t rest = sym_value(whole); rest < n; rest++)
+			multiply_add_at(t, s, k, sym_const(b->syms, rest));
+	} else if (!sym_proves_multiple(extent, UNROLL)) {
+		sym *rest = kb_for(b, "k", sym_sub(extent, whole));
+		multiply_add_at(t, s, k, sym_add(whole, rest));
+		kb_end(b);
+	}
+}
+
+static void reduction_loops(tile *t, const substitution *s)
+{
+	kernel_builder *b = &t->gl->b;
+	const loop_list *red = &t->tp->red;
+	substitution inner = *s;
+	for (int i = 0; i + 1 < red->n; i++)
+		substitute(&inner, red->var[i], kb_for(b, "k", red->extent[i]));
+	if (red->n)
+		innermost_steps(t, &inner, red->var[red->n - 1], red->extent[red->n - 1]);
+	else
+		multiply_add(t, s);
+	for (int i = 0; i + 1 < red->n; i++)
+		kb_end(b);
+}
+
+static void epilogue(tile *t, const substitution *s)
+{
+	group_lowering *gl = t->gl;
+	kernel_builder *b = &gl->b;
+	dtype type = t->tp->anchor->out[0]->type;
+	for (int r = 0; r < t->high * t->wide; r++) {
+		substitution here = *s;
+		substitute_row(t, &here, r);
+		bind_scalar(gl, t->tp->anchor->out[0], expr_round_to(b->exprs, type, kb_get(b, t->acc[r])));
+		const expr *e = expr_substitute(b, &here, root_element(gl, t->tp->at));
+		kb_store(b, t->to, sym_substitute(&here, t->to_index), e);
+	}
+}
+
+/* One tile of rows whose first rows s names, all lanes of one panel. */
+static void micro_kernel(tile *t, const substitution *s, sym *panel)
+{
+	kernel_builder *b = &t->gl->b;
+	const tile_problem *tp = t->tp;
+	sym *start = sym_muli(panel, t->lanes);
+	sym *lane = kb_vector(b, "v", sym_min(sym_const(b->syms, t->lanes), sym_sub(tp->col_extent, start)), t->lanes);
+	substitution inner = *s;
+	substitute(&inner, tp->col, sym_add(start, lane));
+	const expr *zero = expr_float(b->exprs, F32, 0);
+	const expr *init = tp->init ? kb_let(b, "init", expr_substitute(b, &inner, tp->init)) : zero;
+	for (int r = 0; r < t->high * t->wide; r++)
+		t->acc[r] = kb_var(b, "acc", F32, init);
+	reduction_loops(t, &inner);
+	epilogue(t, &inner);
+	kb_end(b);
+}
+
+/* ---- blocks of rows --------------------------------------------------------------------------------------------------------------- */
+/* First row of tile i: the last tile moves back to end with the data. */
+static sym *first_row(kernel_builder *b, sym *i, int rows, sym *extent)
+{
+	sym *at = sym_muli(i, rows);
+	if (!sym_proves_multiple(extent, rows))
+		at = sym_min(at, sym_addi(extent, -rows));
+	return settle(b, "first", at, sym_addi(extent, 1 - rows));
+}
+
+static void tiles_of_row(tile *t, const substitution *s, sym *panel, sym *first, sym *count)
+{
+	kernel_builder *b = &t->gl->b;
+	const tile_problem *tp = t->tp;
+	sym *i = sym_add(first, kb_for(b, "m", count));
+	substitution inner = *s;
+	substitute(&inner, tp->row[1], sym_add(first_row(b, i, t->wide, tp->row_extent[1]), t->offset[1]));
+	micro_kernel(t, &inner, panel);
+	kb_end(b);
+}
+
+/* The rows of one block, when the inner axis may be shorter than the tile: then row by row. */
+static void block_of_rows(tile *t, const substitution *s, sym *panel, sym *first, sym *count)
+{
+	kernel_builder *b = &t->gl->b;
+	sym *extent = t->tp->row_extent[1], *wide = sym_const(b->syms, t->wide);
+	if (sym_proves_ge(extent, wide)) {
+		tiles_of_row(t, s, panel, first, count);
+		return;
+	}
+	kb_if(b, expr_binary(b->exprs, EXPR_GE, expr_index(b->exprs, extent), expr_index(b->exprs, wide)));
+	tiles_of_row(t, s, panel, first, count);
+	kb_else(b);
+	tile single = *t;
+	single.wide = 1;
+	tiles_of_row(&single, s, panel, sym_const(b->syms, 0), extent);
+	kb_end(b);
+}
+
+/* Tiles of the blocked row axis per block: A's part fits half of the second-level cache, and enough blocks remain. */
+static int64_t tiles_per_block(const tile *t, sym *tiles, sym *others, int rows)
+{
+	int64_t n, cache = (int64_t)t->gl->b.target->l2_kib * 512;
+	if (!sym_is_const(tiles, &n))
+		return DYNAMIC_BLOCK;
+	int64_t bytes = t->tp->a_row_bytes * rows;
+	int64_t fit = bytes > 0 ? cache / bytes : n;
+	int64_t other = others->lo > 0 ? others->lo : 1;
+	int64_t spread = other >= MANY_TILES ? n : n * other / MANY_TILES;
+	int64_t best = fit < spread ? fit : spread;
+	return best < 1 ? 1 : best;
+}
+
+void lower_tile(group_lowering *gl, tile_problem *tp)
+{
+	kernel_builder *b = &gl->b;
+	tile t = {.gl = gl, .tp = tp, .lanes = tp->vectors * target_lanes(b->target, F32)};
+	choose_rows(&t);
+	for (int i = 0; i < 2; i++)
+		t.offset[i] = sym_loop(b->syms, "r", sym_const(b->syms, 64));
+	static const local placeholder = {.name = "acc", .type = F32};
+	bind_scalar(gl, tp->anchor->out[0], expr_local(b->exprs, &placeholder));
+	t.to = store_place(gl, gl->out, tp->at, &t.to_index);
+
+	/* The blocked axis is row[0] when there is one (whole rows of pixels), else row[1]. */
+	int axis = tp->row[0] ? 0 : 1, rows = axis ? t.wide : t.high;
+	sym *tiles = sym_ceildiv(tp->row_extent[axis], sym_const(b->syms, rows));
+	sym *panels = sym_ceildiv(tp->col_extent, sym_const(b->syms, t.lanes));
+	sym *others = sym_mul(panels, sym_product(b->syms, tp->outer.extent, tp->outer.n));
+	sym *per_block = sym_const(b->syms, tiles_per_block(&t, tiles, others, rows));
+
+	loop_list outer = tp->outer;
+	sym *of_rows = outer.var[outer.n] = sym_loop(b->syms, "block", sym_ceildiv(tiles, per_block));
+	outer.extent[outer.n++] = of_rows->below;
+	sym *panel = outer.var[outer.n] = sym_loop(b->syms, "panel", panels);
+	outer.extent[outer.n++] = panels;
+	substitution s = tp->merged;
+	loops_open_tiles(gl, &outer, outer.n, &s);
+
+	sym *first = sym_mul(sym_substitute(&s, of_rows), per_block);
+	sym *count = sym_min(per_block, sym_sub(tiles, first));
+	panel = sym_substitute(&s, panel);
+	if (axis == 1) {
+		block_of_rows(&t, &s, panel, first, count);
+		return;
+	}
+	sym *i = sym_add(first, kb_for(b, "row", count));
+	substitute(&s, tp->row[0], sym_add(first_row(b, i, t.high, tp->row_extent[0]), t.offset[0]));
+	sym *zero = sym_const(b->syms, 0);
+	block_of_rows(&t, &s, panel, zero, sym_ceildiv(tp->row_extent[1], sym_const(b->syms, t.wide)));
+	kb_end(b);
+}

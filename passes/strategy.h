@@ -1,0 +1,61 @@
+/* Strategies: the ways to compute a contraction or a convolution fast.
+ *
+ * A row says when a strategy applies to a node, what it costs on a target, how it packs weights and how it is lowered.
+ * `prepack` picks the cheapest row of each node, lets it pack, and records its name as attribute "strategy"; lowering calls
+ * the same row.  A node without the attribute is lowered as a plain fold (lower_reduce.c). */
+#pragma once
+
+#include "passes/lower.h"
+
+typedef struct strategy {
+	const char *name;
+	op op;
+	bool (*applies)(const node *n, const pass_ctx *ctx);
+	/* Relative cost among the rows that apply: fewer vector operations are cheaper. */
+	double (*cost)(const node *n, const pass_ctx *ctx);
+	/* Rewrites operands (weights as ordinary ops on constants, which folding performs) and adds attributes. */
+	void (*pack)(node *n, pass_ctx *ctx);
+	void (*lower)(group_lowering *gl, node *anchor);
+} strategy;
+
+#define STRATEGY(name, op, purpose)                         \
+	bool name##_applies(const node *n, const pass_ctx *ctx); \
+	double name##_cost(const node *n, const pass_ctx *ctx);  \
+	void name##_pack(node *n, pass_ctx *ctx);                \
+	void name##_lower(group_lowering *gl, node *anchor);
+#include "passes/strategies.def"
+#undef STRATEGY
+
+extern const strategy strategy_table[];
+extern const int strategy_count;
+const strategy *strategy_find(const char *name);
+
+/* Appends the packed form of an operand to n. */
+void append_packed(node *n, value *packed);
+/* A node whose arithmetic the register tiles do: f32, or a storage type computed in f32. */
+bool computes_in_f32(const node *n);
+
+/* ---- register tiles (lower_tile.c) ----------------------------------------------------------------------------------- */
+/* out[row][col] = finish(init[col] + sum over red of a[row][red] * b[red][col]) over a register tile.
+ * Every expression is over the variables named here, which the generator replaces. */
+typedef struct tile_problem {
+	node *anchor;
+	coord at;              /* coordinates of the anchor's output */
+	loop_list outer;       /* each combination is independent: batch, group, outer spatial axes */
+	sym *row[2];           /* row[1]: innermost; row[0]: the axis around it, or NULL */
+	sym *row_extent[2];
+	sym *col, *col_extent; /* lanes run over it */
+	loop_list red;         /* reduction loops; the last one is unrolled */
+	const expr *a, *b;
+	const expr *init;      /* NULL: 0 */
+	int vectors;           /* per row of the tile; fixed by the packing */
+	int max_rows;          /* of the tile */
+	substitution merged;   /* applied first: variables of axes that were merged into others */
+	int64_t a_row_bytes;   /* memory of A behind one step of the blocked row axis, for cache blocking; 0 = unknown */
+} tile_problem;
+
+void lower_tile(group_lowering *gl, tile_problem *tp);
+
+/* Vectors per row for n columns and m rows (-1: dynamic), and the most rows that go with them on this target. */
+int tile_vectors(const target *t, int64_t m, int64_t n);
+int tile_rows(const target *t, int64_t m, int vectors);
