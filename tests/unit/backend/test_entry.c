@@ -300,6 +300,51 @@ static void test_bound_value_outside_its_range(void **state)
 	drop(&f);
 }
 
+/* y = x + 0 + 1 + ... + (n - 1) by n kernels of different code, enough for several modules. */
+static program *with_many_kernels(fixture *f)
+{
+	enum { N = 100, STATEMENTS = 5 };
+	str text = str_new(f->a);
+	str_add(&text, "program @many\ninput 0 %x: f32[8]\noutput 0 %y: f32[8]\n"
+	               "arena %t0: f32[8] at 0 live 0..99\narena %t1: f32[8] at 64 live 0..99\nworkspace 128\n");
+	for (int k = 0; k < N; k++) {
+		str_addf(&text, "kernel @k%d(x: f32[8] align 4, out y: f32[8] align 4) parallel t < 2 {\n", k);
+		for (int s = 0; s < STATEMENTS; s++)
+			str_addf(&text, "  for i < 4 {\n    y[t*4 + i] = x[t*4 + i] + %d.0\n  }\n", k);
+		str_add(&text, "}\n");
+	}
+	str_add(&text, "run {\n");
+	for (int k = 0; k < N; k++) {
+		const char *from = k ? arena_printf(f->a, "%%t%d", k % 2) : "%x";
+		const char *to = k < N - 1 ? arena_printf(f->a, "%%t%d", (k + 1) % 2) : "%y";
+		str_addf(&text, "  @k%d(%s, %s)\n", k, from, to);
+	}
+	str_add(&text, "}\n");
+	program *p = program_parse(f->a, "many.kernels", text.data, text.len, f->d);
+	assert_non_null(p);
+	return p;
+}
+
+static void run_many(const dlrt_model *m)
+{
+	float x[8] = {0, 1, 2, 3, 4, 5, 6, 7}, y[8];
+	dlrt_tensor in = vector(DLRT_F32, x, 8), out = vector(DLRT_F32, y, 8);
+	assert_int_equal(dlrt_run(m, &in, &out, NULL), DLRT_OK);
+	for (int i = 0; i < 8; i++)
+		assert_float_equal(y[i], x[i] + 99 * 100 / 2, 0);
+}
+
+static void test_many_modules_in_memory(void **state)
+{
+	(void)state;
+	fixture f = make(scale_add);
+	f.o.threads = 2;
+	jit *j = jit_compile(with_many_kernels(&f), &f.o, f.d);
+	run_many(jit_model(j));
+	jit_free(j);
+	drop(&f);
+}
+
 /* ---- files -------------------------------------------------------------------------------------------------------- */
 
 static const char *in_folder(const fixture *f, const char *folder, const char *name)
@@ -398,6 +443,33 @@ static void test_typed_call_of_a_shared_library(void **state)
 	assert_floats(y, (float[]){1, 4, 2, 2, 4, 1}, 6);
 	assert_int_equal(run(x, y, z, 0, NULL, NULL), DLRT_RANGE);
 	assert_int_equal(run(NULL, y, z, 3, NULL, NULL), DLRT_NULL);
+	dlclose(library);
+	remove_file(path);
+	assert_int_equal(rmdir(folder), 0);
+	drop(&f);
+}
+
+static void test_many_modules_in_an_object(void **state)
+{
+	(void)state;
+	fixture f = make(scale_add);
+	program *p = with_many_kernels(&f);
+	f.o.debug_info = true;
+	f.o.kernel_text_path = "many.kernels";
+	const char *folder = new_folder(&f), *one = in_folder(&f, folder, "one.o"), *three = in_folder(&f, folder, "three.o");
+	f.o.threads = 1;
+	assert_true(emit_file(p, &f.o, EMIT_OBJECT, one, f.d));
+	f.o.threads = 3;
+	assert_true(emit_file(p, &f.o, EMIT_OBJECT, three, f.d));
+	assert_same_files(&f, one, three);
+	remove_file(one);
+	remove_file(three);
+	const char *path = in_folder(&f, folder, "many.so");
+	void *library = open_shared(&f, p, path);
+	const dlrt_model *m = dlsym(library, "many");
+	assert_non_null(m);
+	assert_null(dlsym(library, "many.k7"));
+	run_many(m);
 	dlclose(library);
 	remove_file(path);
 	assert_int_equal(rmdir(folder), 0);
@@ -544,8 +616,10 @@ int main(void)
 		cmocka_unit_test(test_overflow_is_a_status),
 		cmocka_unit_test(test_outputs_sized_by_data),
 		cmocka_unit_test(test_bound_value_outside_its_range),
+		cmocka_unit_test(test_many_modules_in_memory),
 		cmocka_unit_test(test_objects_are_reproducible),
 		cmocka_unit_test(test_typed_call_of_a_shared_library),
+		cmocka_unit_test(test_many_modules_in_an_object),
 		cmocka_unit_test(test_weights_in_the_object),
 		cmocka_unit_test(test_weights_in_a_file),
 		cmocka_unit_test(test_text_kinds),
