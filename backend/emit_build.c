@@ -98,13 +98,13 @@ LLVMValueRef cg_number(LLVMTypeRef t, double x)
 	return constant_splat(LLVMConstReal(cg_scalar(t), x), cg_lanes(t));
 }
 
-LLVMValueRef cg_iota(LLVMTypeRef vector, int64_t start, int64_t step)
+LLVMValueRef cg_iota(LLVMTypeRef vector, int64_t start, int64_t by)
 {
 	LLVMValueRef all[MAX_LANES];
 	int lanes = cg_lanes(vector);
 	assert(lanes <= MAX_LANES);
 	for (int i = 0; i < lanes; i++)
-		all[i] = int_constant(cg_scalar(vector), (int64_t)((uint64_t)start + (uint64_t)step * (uint64_t)i));
+		all[i] = int_constant(cg_scalar(vector), (int64_t)((uint64_t)start + (uint64_t)by * (uint64_t)i));
 	return LLVMConstVector(all, (unsigned)lanes);
 }
 
@@ -130,9 +130,9 @@ LLVMValueRef cg_put(code *c, LLVMValueRef vector, LLVMValueRef x, int lane)
 	return LLVMBuildInsertElement(c->b, vector, x, cg_i64(c, lane), "");
 }
 
-LLVMValueRef cg_shuffle(code *c, LLVMValueRef a, LLVMValueRef b, int start, int step, int lanes)
+LLVMValueRef cg_shuffle(code *c, LLVMValueRef a, LLVMValueRef b, int start, int by, int lanes)
 {
-	LLVMValueRef order = cg_iota(LLVMVectorType(cg_int(c, 32), (unsigned)lanes), start, step);
+	LLVMValueRef order = cg_iota(LLVMVectorType(cg_int(c, 32), (unsigned)lanes), start, by);
 	return LLVMBuildShuffleVector(c->b, a, b ? b : LLVMGetPoison(LLVMTypeOf(a)), order, "");
 }
 

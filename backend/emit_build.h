@@ -25,12 +25,12 @@ LLVMValueRef cg_i64(code *c, int64_t x);
 LLVMValueRef cg_i32(code *c, int x);
 LLVMValueRef cg_integer(LLVMTypeRef t, int64_t x); /* every lane */
 LLVMValueRef cg_number(LLVMTypeRef t, double x);
-LLVMValueRef cg_iota(LLVMTypeRef vector, int64_t start, int64_t step);
+LLVMValueRef cg_iota(LLVMTypeRef vector, int64_t start, int64_t by);
 LLVMValueRef cg_splat(code *c, LLVMValueRef x, int lanes);
 LLVMValueRef cg_get(code *c, LLVMValueRef vector, int lane);
 LLVMValueRef cg_put(code *c, LLVMValueRef vector, LLVMValueRef x, int lane);
-/* Lanes start, start + step ... of a followed by b (NULL: only a). */
-LLVMValueRef cg_shuffle(code *c, LLVMValueRef a, LLVMValueRef b, int start, int step, int lanes);
+/* Lanes start, start + by ... of a followed by b (NULL: only a). */
+LLVMValueRef cg_shuffle(code *c, LLVMValueRef a, LLVMValueRef b, int start, int by, int lanes);
 
 /* A call of an LLVM intrinsic overloaded on `types`. */
 LLVMValueRef cg_intrinsic(code *c, const char *name, LLVMTypeRef *types, int n_types, LLVMValueRef *args, int n_args);
