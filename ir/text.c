@@ -1,5 +1,7 @@
 #include "ir/text.h"
 
+#include "ir/expr_internal.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -393,20 +395,23 @@ static sym *sym_call(parser *p, sym *(*make)(sym *, sym *))
 	return make(a, b);
 }
 
-/* {expr}, {expr in lo..hi}, {expr in lo..hi below n}: an integer known at run time. */
+/* {expr}, {expr in lo..hi}, {expr in lo..hi below n}: an integer known at run time, by default in the range of its type. */
 static sym *sym_of_scalar(parser *p)
 {
-	int64_t lo = INT64_MIN, hi = INT64_MAX;
 	sym *below = NULL;
 	parse_expect(p, "{");
 	token where = p->tok;
 	const expr *e = parse_expr(p, DTYPE_NONE);
 	if (!dtype_is_int(e->type) && e->type != BOOL)
 		parse_error_at(p, where, "a symbolic integer needs an integer, this is %s", dtype_name(e->type));
+	bool wide = e->type == I64 || e->type == U64;
+	int64_t lo = wide ? INT64_MIN : int_lowest(e->type), hi = wide ? INT64_MAX : int_highest(e->type);
 	if (parse_accept(p, "in")) {
 		lo = parse_int(p);
 		parse_expect(p, "..");
 		hi = parse_int(p);
+		if (lo > hi)
+			parse_error_at(p, where, "the range %lld..%lld is empty", (long long)lo, (long long)hi);
 	}
 	if (parse_accept(p, "below"))
 		below = parse_sym_sum(p);
@@ -738,6 +743,8 @@ static const expr *parse_infix(parser *p, int level)
 	const struct infix *found;
 	while ((found = find_infix(p, level))) {
 		token where = p->tok;
+		if (++p->operators > MAX_OPERATORS)
+			parse_error(p, "more than %d operators in one expression", MAX_OPERATORS);
 		parse_next(p);
 		const expr *in[2] = {e, found->level + 1 < INFIX_LEVELS ? parse_infix(p, found->level + 1) : expr_primary(p)};
 		e = checked_make(p, where, found->op, in);
@@ -749,7 +756,10 @@ static const expr *parse_infix(parser *p, int level)
 const expr *parse_expr(parser *p, dtype expected)
 {
 	token where = p->tok;
+	if (p->in_expr++ == 0)
+		p->operators = 0;
 	const expr *e = parse_infix(p, 0);
+	p->in_expr--;
 	if (expected != DTYPE_NONE && e->type != expected)
 		parse_error_at(p, where, "the expression is %s, expected %s", dtype_name(e->type), dtype_name(expected));
 	return e;

@@ -85,7 +85,7 @@ static const char *const texts[] = {
 	"}\n",
 
 	"graph @sizes(%x: f32[N,M]) -> (%y: i64[3]) {\n"
-	"  %y = sizes {values=[N*M,max(M, N),(M + N) / 2], shape=[3]} : i64[3]\n"
+	"  %y = sizes {values=[M*N,max(M, N),(M + N) / 2], shape=[3]} : i64[3]\n"
 	"}\n",
 };
 
@@ -288,7 +288,8 @@ static const struct chain {
 	                 "  %y = map %z { (%0 / 2) }"),
 	 "0 1 1 2"},
 	{CHAIN("bool[2]", "  const %z: i64[2] = [1, 2]\n  %y = map %z { (%0 < 2) }"), "1 0"},
-	{CHAIN("i64[4]", "  %y = map %s { (%0 * 4611686018427387904) }"), "unknown"},
+	{CHAIN("i64[2]", "  const %z: i64[2] = [4611686018427387904, 3]\n  %y = map %z { (%0 * 4) }"), "0 12"},
+	{CHAIN("i64[1]", "  %y = reduce %s {op=min, axes=[0]}"), "min(8, min(C, N))"},
 	{CHAIN("i64[2]", "  %y = map %u { (%0 + 1) }"), "unknown"},
 	{CHAIN("i64[8]", "  %y = iota {shape=[8], axis=0}"), "0 1 2 3 4 5 6 7"},
 	{CHAIN("i64[65]", "  %y = iota {shape=[65], axis=0}"), "unknown"},
