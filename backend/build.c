@@ -35,10 +35,20 @@ static void init_llvm(void)
 	LLVMInitializeAllAsmParsers();
 }
 
-static bool is_arch_of(const char *triple, const char *arch)
+static bool begins_with(const char *triple, const char *arch)
 {
 	size_t n = strlen(arch);
 	return !strncmp(triple, arch, n) && triple[n] == '-';
+}
+
+/* Also by the architecture's other name. */
+static bool is_arch_of(const char *triple, const char *arch)
+{
+	static const char *const aliases[][2] = {{"aarch64", "arm64"}, {"x86_64", "amd64"}};
+	for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+		if (!strcmp(arch, aliases[i][0]) && begins_with(triple, aliases[i][1]))
+			return true;
+	return begins_with(triple, arch);
 }
 
 static const char *choose_triple(arena *a, const emit_options *o)
@@ -59,9 +69,13 @@ const char *build_triple(arena *a, const emit_options *o, diag *d)
 	const char *triple = choose_triple(a, o);
 	LLVMTargetRef found;
 	char *why = NULL;
-	if (!LLVMGetTargetFromTriple(triple, &found, &why) && LLVMTargetHasTargetMachine(found))
+	bool unknown = LLVMGetTargetFromTriple(triple, &found, &why);
+	if (!unknown && is_arch_of(triple, o->target->arch))
 		return triple;
-	diag_error(d, DIAG_NOWHERE, "unknown target \"%s\": %s", triple, why ? why : "no code can be generated for it");
+	if (unknown)
+		diag_error(d, DIAG_NOWHERE, "unknown target \"%s\": %s", triple, why);
+	else
+		diag_error(d, DIAG_NOWHERE, "CPU \"%s\" is not one of target \"%s\"", o->target->name, triple);
 	LLVMDisposeMessage(why);
 	return NULL;
 }

@@ -559,6 +559,9 @@ static void test_unwritable_output_is_an_error(void **state)
 	f.o.triple = "nonsense-unknown-unknown";
 	assert_false(emit_file(f.p, &f.o, EMIT_OBJECT, "/tmp/never.o", quiet));
 	assert_non_null(strstr(diag_text(quiet), "nonsense"));
+	f.o.triple = "s390x-unknown-linux-gnu";
+	assert_false(emit_file(f.p, &f.o, EMIT_OBJECT, "/tmp/never.o", quiet));
+	assert_non_null(strstr(diag_text(quiet), "is not one of target"));
 	drop(&f);
 }
 
