@@ -61,6 +61,17 @@ static void print_loop_head(str *out, const char *word, const sym *var, const sy
 	sym_print(out, extent);
 }
 
+/* Without the parentheses around an infix operation. */
+static void print_whole_expr(str *out, const expr *e)
+{
+	str text = str_new(out->a);
+	expr_print(&text, e);
+	if (text.data[0] == '(')
+		str_addn(out, text.data + 1, text.len - 2);
+	else
+		str_addn(out, text.data, text.len);
+}
+
 /* ---- statements -------------------------------------------------------------------------------------------------- */
 
 static void print_block(printer *p, const block *b);
@@ -88,13 +99,13 @@ static void print_declaration(printer *p, const char *word, const stmt *s)
 	if (s->set.l->type != F32)
 		str_addf(p->out, ": %s", dtype_name(s->set.l->type));
 	str_add(p->out, " = ");
-	expr_print(p->out, s->set.e);
+	print_whole_expr(p->out, s->set.e);
 }
 
 static void print_branch(printer *p, const char *word, const stmt *s)
 {
 	str_addf(p->out, "%s (", word);
-	expr_print(p->out, s->branch.cond);
+	print_whole_expr(p->out, s->branch.cond);
 	str_addc(p->out, ')');
 	print_block(p, &s->branch.then);
 	if (s->branch.otherwise.n) {
@@ -109,7 +120,7 @@ static void print_store(printer *p, const stmt *s)
 		str_add(p->out, "stream ");
 	print_element(p->out, s->store.b, s->store.index);
 	str_add(p->out, " = ");
-	expr_print(p->out, s->store.e);
+	print_whole_expr(p->out, s->store.e);
 }
 
 static void print_stmt(printer *p, stmt *s)
@@ -123,7 +134,7 @@ static void print_stmt(printer *p, stmt *s)
 	case STMT_SET:
 		print_name(p->out, s->set.l->name);
 		str_add(p->out, " = ");
-		expr_print(p->out, s->set.e);
+		print_whole_expr(p->out, s->set.e);
 		break;
 	case STMT_STORE: print_store(p, s); break;
 	case STMT_IF: print_branch(p, "if", s); break;

@@ -1,8 +1,8 @@
 /* Reading and writing what the text forms of both IRs share: tokens, names, symbolic integers, scalar expressions.
  *
  * Text is untrusted.  Every error is reported with file, line and column and abandons to the innermost diag_guard, so a
- * parser reads as straight lines and never returns a failure.  Nesting is bounded by MAX_NESTING, and the size of symbolic
- * products by MAX_TERMS.
+ * parser reads as straight lines and never returns a failure.  Nesting is bounded by MAX_NESTING, the size of symbolic
+ * products by MAX_TERMS, and the infix operators of a scalar expression (a chain of them is a deep tree) by MAX_OPERATORS.
  *
  * Tokens:  name    a.b_1        starts with a letter or _; a dot stands between two name characters
  *          %name   %12  %x.1    a value: digits alone are an id, %"odd name/x" is any other text
@@ -19,7 +19,7 @@
 #include "support/diag.h"
 #include "support/str.h"
 
-enum { MAX_NESTING = 200, MAX_TERMS = 4096 };
+enum { MAX_NESTING = 200, MAX_TERMS = 4096, MAX_OPERATORS = 8192 };
 
 typedef enum token_kind {
 	TOKEN_END,
@@ -62,6 +62,7 @@ struct parser {
 	const char *at, *end, *line_start, *last_end; /* last_end: behind the last consumed token */
 	int line;
 	int depth;
+	int in_expr, operators; /* calls of parse_expr around this place; operators since the outermost */
 };
 
 /* Begins at the first token of text.  syms, exprs and the callbacks are set by the caller afterwards. */
