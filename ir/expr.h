@@ -4,7 +4,9 @@
  * bool, integer and f32/f64 arithmetic whose result is exact and target-independent (+ - * / min max compare, cast), fold integer arithmetic on
  * INDEX into symbolic integers, and apply the identities x+0 (integers), x*1, select(true,...), not(not x), double casts that
  * lose nothing.  They never reassociate float code.
- * Operands have compute types: a storage type (f16, i4 ...) appears only in LOAD, in CAST and at a store, where it is converted. */
+ * Operands have compute types: a storage type (f16, i4 ...) appears only in LOAD, in CAST and at a store, where it is converted.
+ * A value rounded to a storage type is two CASTs: the inner one has the storage type as `type`, the outer one its compute type;
+ * no other node has a storage type. */
 #pragma once
 
 #include "ir/dtype.h"

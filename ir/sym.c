@@ -29,6 +29,7 @@ sym_ctx *sym_ctx_new(arena *a)
 
 bool sym_overflowed(const sym_ctx *c) { return c->overflowed; }
 void sym_clear_overflow(sym_ctx *c) { c->overflowed = false; }
+void sym_restore_overflow(sym_ctx *c, bool overflowed) { c->overflowed = overflowed; }
 
 /* Constant arithmetic: saturates, and flags the context. */
 

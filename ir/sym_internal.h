@@ -86,6 +86,9 @@ sym *sym_of_term(sym_ctx *c, int64_t coefficient, sym *unit);
 sym *sym_intern(sym_ctx *c, sym_kind kind, int64_t value, sym *const *in, int n);
 sym *sym_plain(sym *s); /* a variable with one value is that value */
 
+/* For callers that try something and undo it. */
+void sym_restore_overflow(sym_ctx *c, bool overflowed);
+
 bool sym_recall(sym_ctx *c, sym_kind kind, sym *a, sym *b, sym **result);
 sym *sym_remember(sym_ctx *c, sym_kind kind, sym *a, sym *b, sym *result);
 

@@ -2,12 +2,14 @@
  *
  *   sum     = term { ("+" | "-") term }                 N*64 + i - 1
  *   term    = ["-"] factor { ("*" | "/" | "%") factor }  from left to right; / and % floor
- *   factor  = number | name | "{" expr "}" | ("min" | "max") "(" sum "," sum ")" | "(" sum ")"
+ *   factor  = number | name | scalar | ("min" | "max") "(" sum "," sum ")" | "(" sum ")"
+ *   scalar  = "{" expr ["in" lo ".." hi] ["below" sum] "}"    the range is left out when it is that of expr's type
  *
  * The order of terms, factors and operands follows the text itself (longer products and larger coefficients first), not
  * the order of creation, so what is parsed prints the same bytes. */
-#include "ir/expr.h"
+#include "ir/expr_internal.h"
 #include "ir/sym_internal.h"
+#include "ir/text.h"
 #include "ir/text.h"
 
 #include <inttypes.h>
@@ -133,6 +135,22 @@ static int precedence(const sym *s)
 	return PREC_FACTOR;
 }
 
+static void print_scalar(str *out, const sym *s)
+{
+	dtype t = s->scalar->type;
+	bool wide = t == I64 || t == U64;
+	int64_t lo = wide ? INT64_MIN : int_lowest(t), hi = wide ? INT64_MAX : int_highest(t);
+	str_addc(out, '{');
+	expr_print(out, s->scalar);
+	if (s->lo != lo || s->hi != hi)
+		str_addf(out, " in %" PRId64 "..%" PRId64, s->lo, s->hi);
+	if (s->below) {
+		str_add(out, " below ");
+		sym_print(out, s->below);
+	}
+	str_addc(out, '}');
+}
+
 static void print_at(str *out, const sym *s, int prec)
 {
 	piece p;
@@ -142,13 +160,10 @@ static void print_at(str *out, const sym *s, int prec)
 	switch (s->kind) {
 	case SYM_CONST: str_addf(out, "%" PRId64, s->value); break;
 	case SYM_VAR:
-		if (s->scalar) {
-			str_addc(out, '{');
-			expr_print(out, s->scalar);
-			str_addc(out, '}');
-		} else {
+		if (s->scalar)
+			print_scalar(out, s);
+		else
 			print_name(out, s->name);
-		}
 		break;
 	case SYM_ADD: print_sum(out, s); break;
 	case SYM_MUL:
