@@ -1,8 +1,8 @@
 /* A program as LLVM modules, and their code.
  *
- * Emission is serial, since symbolic integers are shared; optimisation and code generation are nearly all of the time, so kernels
- * are spread over modules of their own LLVM contexts that threads take in turn.  How they are spread depends on the program
- * only: the output is the same for any number of threads.
+ * Emission is serial, since symbolic integers are shared; optimisation and code generation are nearly all of the time, so
+ * kernels are spread over modules of their own LLVM contexts that threads take in turn.  How they are spread depends on the
+ * program only: the output is the same for any number of threads.
  *
  * A kernel in another module than `run` is a hidden symbol until the parts are one object again. */
 #define _POSIX_C_SOURCE 200809L

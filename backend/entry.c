@@ -9,9 +9,9 @@
  *   NAME_run      the typed call; by dlrt_run_typed
  *   NAME          the descriptor; with NAME_run, the only global symbols
  *
- * The structures are those of dlrt.h, field by field.  A kernel gets the caller's symbols, unless steps bind more of them: then a copy
- * in the order of p->dims.  A bound value outside the symbol's range ends the run with DLRT_DATA, so what was sized by that
- * range is never left. */
+ * The structures are those of dlrt.h, field by field.  A kernel gets the caller's symbols, unless steps bind more of them:
+ * then a copy in the order of p->dims.  A bound value outside the symbol's range ends the run with DLRT_DATA, so what was
+ * sized by that range is never left. */
 #include "backend/model.h"
 
 #include "runtime/dlrt.h"

@@ -133,8 +133,8 @@ typedef struct build {
 const char *build_triple(arena *a, const emit_options *o, diag *d);
 /* Can objects for it be merged by elf_merge? */
 bool build_is_elf64(const char *triple);
-/* Emits the program as LLVM modules: into one, or into as many as are worth it, which depends on the program only.  The members up
- * to in_process are set by the caller. */
+/* Emits the program as LLVM modules: into one, or into as many as are worth it, which depends on the program only.  The
+ * caller has set the members a to d, incbin and in_process. */
 bool build_modules(build *b, bool one);
 /* Optimises all modules and, if wanted, makes their objects, on o->threads threads. */
 bool build_code(build *b, bool objects);
