@@ -1,7 +1,7 @@
 /* Text of symbolic integers.
  *
  *   sum     = term { ("+" | "-") term }                 N*64 + i - 1
- *   term    = ["-"] factor { ("*" | "/" | "%") factor }  from left to right; / and % floor
+ *   term    = ["-"] factor { ("*" | "/" | "%") factor }  from left to right, the minus first; / and % floor
  *   factor  = number | name | scalar | ("min" | "max") "(" sum "," sum ")" | "(" sum ")"
  *   scalar  = "{" expr ["in" lo ".." hi] ["below" sum] "}"    the range is left out when it is that of expr's type
  *
@@ -59,7 +59,7 @@ static piece term_piece(arena *a, term t)
 	sym *const *atoms = NULL;
 	int n = unit_atoms(t.unit, &atoms);
 	piece p = {.degree = n, .negative = t.c < 0, .size = t.c < 0 ? 0 - (uint64_t)t.c : (uint64_t)t.c};
-	bool alone = n == 1 && p.size == 1;
+	bool alone = n == 1 && t.c == 1; /* a minus binds tighter than a division: -(N / 2) */
 	piece *factors = new_array(a, piece, (size_t)n);
 	for (int i = 0; i < n; i++)
 		factors[i] = piece_of(a, atoms[i], alone ? PREC_TERM : PREC_FACTOR);

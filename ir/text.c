@@ -470,8 +470,11 @@ static sym *sym_primary(parser *p)
 
 static int term_count(const sym *s) { return s->kind == SYM_ADD ? s->n + 1 : 1; }
 
+/* A coefficient of -2^63 is refused: it would be printed as a minus and a number that does not fit. */
 static sym *sym_times(parser *p, token where, sym *a, sym *b)
 {
+	if (sym_is(a, INT64_MIN) || sym_is(b, INT64_MIN))
+		parse_error_at(p, where, "the coefficient does not fit in 64 bits");
 	if (term_count(a) * term_count(b) > MAX_TERMS)
 		parse_error_at(p, where, "the product has more than %d terms", MAX_TERMS);
 	return sym_mul(a, b);
@@ -493,6 +496,15 @@ static sym *parse_sym_product(parser *p)
 	return s;
 }
 
+/* a - product, at the minus. */
+static sym *parse_sym_minus(parser *p, sym *a)
+{
+	parse_expect(p, "-");
+	if (p->tok.kind == TOKEN_INT && slice_eq(p->tok.text, "9223372036854775808"))
+		return sym_add(a, sym_negative(p));
+	return sym_sub(a, parse_sym_product(p));
+}
+
 static sym *parse_sym_sum(parser *p)
 {
 	parse_enter(p);
@@ -501,8 +513,8 @@ static sym *parse_sym_sum(parser *p)
 		token where = p->tok;
 		if (parse_accept(p, "+"))
 			s = sym_add(s, parse_sym_product(p));
-		else if (parse_accept(p, "-"))
-			s = sym_sub(s, parse_sym_product(p));
+		else if (parse_at(p, "-"))
+			s = parse_sym_minus(p, s);
 		else
 			break;
 		if (term_count(s) > MAX_TERMS)
