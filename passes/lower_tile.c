@@ -21,6 +21,7 @@ typedef struct tile {
 	const tile_problem *tp;
 	int high, wide;
 	int lanes;
+	sym *columns;   /* of the panel being written */
 	sym *offset[2]; /* row of the tile relative to its first, in both row axes */
 	buffer *to;
 	sym *to_index;
@@ -28,28 +29,33 @@ typedef struct tile {
 } tile;
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------------ */
-static double padding(int64_t n, int64_t multiple)
+/* Share of the peak that tiles of so many vectors reach: one vector per row is bound by its broadcasts. */
+static double tile_rate(int vectors)
 {
-	return (double)n / (double)((n + multiple - 1) / multiple * multiple);
+	return vectors == 1 ? 0.75 : vectors == 2 ? 0.96 : 1.0;
+}
+
+/* Time of n columns in panels of `vectors`, the last of which has only the vectors it needs. */
+static double columns_time(int64_t n, int vectors, int lanes)
+{
+	int64_t all = (n + lanes - 1) / lanes, rest = all % vectors;
+	double time = (double)(all - rest) / tile_rate(vectors);
+	return rest ? time + (double)rest / tile_rate((int)rest) : time;
 }
 
 int tile_vectors(const target *t, int64_t m, int64_t n)
 {
+	if (m >= 0 && m <= 4)
+		for (int i = 0; i < MAX_TILES && t->gemv[i].rows; i++)
+			if (t->gemv[i].rows >= m)
+				return t->gemv[i].vectors;
 	int lanes = target_lanes(t, F32), best = 1;
-	double best_score = 0;
-	const tile_shape *shapes = m >= 0 && t->gemm[0].rows && m <= 4 ? t->gemv : t->gemm;
-	for (int i = 0; i < MAX_TILES && shapes[i].rows; i++) {
-		int vectors = shapes[i].vectors;
-		if (shapes == t->gemv && shapes[i].rows < m)
-			continue;
-		double score = padding(n, (int64_t)vectors * lanes) * (1 - 0.01 * i);
-		if (score > best_score)
-			best_score = score, best = vectors;
-		if (shapes == t->gemv)
-			break;
+	double best_time = 0;
+	for (int i = 0; i < MAX_TILES && t->gemm[i].rows; i++) {
+		double time = columns_time(n, t->gemm[i].vectors, lanes) * (1 + 0.005 * i);
+		if (!best_time || time < best_time)
+			best_time = time, best = t->gemm[i].vectors;
 	}
-	while (best > 1 && n <= (int64_t)(best - 1) * lanes)
-		best--;
 	return best;
 }
 
@@ -172,7 +178,7 @@ static void micro_kernel(tile *t, const substitution *s, sym *panel)
 	kernel_builder *b = &t->gl->b;
 	const tile_problem *tp = t->tp;
 	sym *start = sym_muli(panel, t->lanes);
-	sym *lane = kb_vector(b, "v", sym_min(sym_const(b->syms, t->lanes), sym_sub(tp->col_extent, start)), t->lanes);
+	sym *lane = kb_vector(b, "v", t->columns, t->lanes);
 	substitution inner = *s;
 	substitute(&inner, tp->col, sym_add(start, lane));
 	const expr *zero = expr_float(b->exprs, F32, 0);
@@ -223,6 +229,45 @@ static void block_of_rows(tile *t, const substitution *s, sym *panel, sym *first
 	kb_end(b);
 }
 
+/* All rows of the block for one panel; `first` and `count` are tiles of the blocked axis. */
+static void block_of_panel(tile *t, const substitution *s, sym *panel, sym *first, sym *count)
+{
+	const tile_problem *tp = t->tp;
+	if (!tp->row[0]) {
+		block_of_rows(t, s, panel, first, count);
+		return;
+	}
+	kernel_builder *b = &t->gl->b;
+	substitution inner = *s;
+	sym *i = sym_add(first, kb_for(b, "row", count));
+	substitute(&inner, tp->row[0], sym_add(first_row(b, i, t->high, tp->row_extent[0]), t->offset[0]));
+	block_of_rows(t, &inner, panel, sym_const(b->syms, 0), sym_ceildiv(tp->row_extent[1], sym_const(b->syms, t->wide)));
+	kb_end(b);
+}
+
+/* Whole panels and the narrower last one are different code when the number of columns is constant. */
+static void block_of_columns(tile *t, const substitution *s, sym *panel, sym *first, sym *count)
+{
+	kernel_builder *b = &t->gl->b;
+	int64_t n;
+	bool constant = sym_is_const(t->tp->col_extent, &n);
+	int64_t whole = constant ? n / t->lanes : 0, rest = constant ? n % t->lanes : 0;
+	sym *lanes = sym_const(b->syms, t->lanes);
+	t->columns = constant ? lanes : sym_min(lanes, sym_sub(t->tp->col_extent, sym_mul(panel, lanes)));
+	if (constant && whole && rest)
+		kb_if(b, expr_binary(b->exprs, EXPR_LT, expr_index(b->exprs, panel), expr_int(b->exprs, I64, whole)));
+	if (!constant || whole)
+		block_of_panel(t, s, panel, first, count);
+	if (constant && whole && rest)
+		kb_else(b);
+	if (rest) {
+		t->columns = sym_const(b->syms, rest);
+		block_of_panel(t, s, whole ? sym_const(b->syms, whole) : panel, first, count);
+	}
+	if (constant && whole && rest)
+		kb_end(b);
+}
+
 /* Tiles of the blocked row axis per block: A's part fits half of the second-level cache, and enough blocks remain. */
 static int64_t tiles_per_block(const tile *t, sym *tiles, sym *others, int rows)
 {
@@ -266,13 +311,5 @@ void lower_tile(group_lowering *gl, tile_problem *tp)
 	sym *first = sym_mul(sym_substitute(&s, of_rows), per_block);
 	sym *count = sym_min(per_block, sym_sub(tiles, first));
 	panel = sym_substitute(&s, panel);
-	if (axis == 1) {
-		block_of_rows(&t, &s, panel, first, count);
-		return;
-	}
-	sym *i = sym_add(first, kb_for(b, "row", count));
-	substitute(&s, tp->row[0], sym_add(first_row(b, i, t.high, tp->row_extent[0]), t.offset[0]));
-	sym *zero = sym_const(b->syms, 0);
-	block_of_rows(&t, &s, panel, zero, sym_ceildiv(tp->row_extent[1], sym_const(b->syms, t.wide)));
-	kb_end(b);
+	block_of_columns(&t, &s, panel, first, count);
 }
