@@ -212,7 +212,7 @@ void node_derive_elements(node *n)
 	sym *elements[MAX_ELEMENTS];
 	int64_t extent[MAX_RANK];
 	for (int i = 0; i < v->rank; i++)
-		extent[i] = sym_value(v->dims[i]);
+		extent[i] = count > 0 ? sym_value(v->dims[i]) : 0; /* beside a 0 other dims may be symbols */
 
 	const tensor *t = value_tensor(v);
 	elem e = {.a = n->graph->a, .exprs = n->graph->exprs, .syms = syms, .read = read_known};
