@@ -47,6 +47,9 @@ bool pass_fuse(graph *g, pass_ctx *ctx);
 bool pass_outputs(graph *g, pass_ctx *ctx);
 bool pass_plan(program *p, pass_ctx *ctx);
 
+/* After plan: the most bytes that are live at one step, which no placing can undercut; -1 when sizes are not bounded. */
+int64_t plan_lower_bound(const program *p);
+
 /* One kernel per group of the fused graph.  Requires places and groups (without pass_fuse: every value its own kernel). */
 program *lower(graph *g, pass_ctx *ctx, arena *a);
 

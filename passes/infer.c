@@ -1,0 +1,56 @@
+/* Runs every type rule again, in order.
+ *
+ *   requires a graph in order; establishes types, shapes and known elements of all values
+ * Builders infer as they go; but a rule may know more once an operand was replaced by one whose shape is better known. */
+#include "ir/elements.h"
+#include "passes/pass.h"
+
+typedef struct shape {
+	dtype type;
+	int rank;
+	sym **dims;
+} shape;
+
+static shape shape_of(const value *v) { return (shape){v->type, v->rank, v->dims}; }
+
+static bool same_shape(shape s, const value *v)
+{
+	if (s.type != v->type || s.rank != v->rank)
+		return false;
+	for (int i = 0; i < s.rank; i++)
+		if (s.dims[i] != v->dims[i])
+			return false;
+	return true;
+}
+
+static diag_at place_of(const graph *g, const node *n)
+{
+	return (diag_at){.file = g->at.file, .node = n->src.index, .node_name = n->src.name, .op = n->src.op};
+}
+
+/* True when a result changed. */
+static bool infer_node(graph *g, node *n, pass_ctx *ctx)
+{
+	bool changed = false;
+	const char *why = "the type rule gives no reason";
+	shape *before = new_array(ctx->scratch, shape, (size_t)n->n_out);
+	for (int i = 0; i < n->n_out; i++)
+		before[i] = shape_of(n->out[i]);
+	if (!op_table[n->op].infer(n, &why)) {
+		diag_error(ctx->d, place_of(g, n), "%s", why);
+		return false;
+	}
+	for (int i = 0; i < n->n_out; i++)
+		changed |= !same_shape(before[i], n->out[i]);
+	if (!n->out[0]->elements)
+		node_derive_elements(n);
+	return changed;
+}
+
+bool pass_infer(graph *g, pass_ctx *ctx)
+{
+	bool changed = false;
+	for_each_node(n, g)
+		changed |= infer_node(g, n, ctx);
+	return changed;
+}
