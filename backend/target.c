@@ -21,7 +21,7 @@
 #define V4_FEATURES V3_FEATURES ",+avx512f,+avx512cd,+avx512bw,+avx512dq,+avx512vl"
 
 /* clang-format off */
-#define SSE_TILES  .gemm = {{3, 3}, {6, 2}}, .gemv = {{1, 8}, {2, 4}}, .depthwise_pixels = 6
+#define SSE_TILES  .gemm = {{3, 3}, {4, 2}}, .gemv = {{1, 8}, {2, 4}}, .depthwise_pixels = 6
 #define AVX2_TILES .gemm = {{6, 2}, {4, 3}}, .gemv = {{1, 8}, {2, 5}, {6, 2}}, .depthwise_pixels = 7
 #define AVX512_TILES .gemm = {{9, 3}, {6, 4}, {14, 2}, {28, 1}}, .gemv = {{1, 8}, {4, 4}, {8, 2}}, .depthwise_pixels = 14
 #define NEON_TILES .gemm = {{7, 3}, {5, 4}}, .gemv = {{1, 16}, {4, 5}, {7, 3}}, .depthwise_pixels = 14
