@@ -65,7 +65,8 @@ bool infer_resize(node *n, const char **why)
 		return rule_refuse(n, why, "scales must be f32[%d]", rank);
 	if (coordinates_are(n, "tf_crop_and_resize") && !node_attr(n, "roi"))
 		return rule_refuse(n, why, "coordinates=tf_crop_and_resize needs roi");
-	if (!mode_is(n, "nearest") && !dtype_is_float(x->type) && !dtype_is_int(x->type))
+	bool computes = !mode_is(n, "nearest") || coordinates_are(n, "tf_crop_and_resize");
+	if (computes && !dtype_is_float(x->type) && !dtype_is_int(x->type))
 		return rule_refuse(n, why, "cannot interpolate %s", dtype_name(x->type));
 	return rule_result(n, why, 0, x->type, rank, node_syms(n, "shape", &count)) && resizable_axes(n, why);
 }
