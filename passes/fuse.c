@@ -231,7 +231,10 @@ bool pass_fuse(graph *g, pass_ctx *ctx)
 		if (is_fold(n) && is_alone(n) && !n->mark)
 			fuse_epilogue(m, g, n);
 	inline_producers(g, ctx);
-	for_each_node(n, g)
+	for_each_node(n, g) {
 		n->mark = NULL;
+		if (!n->group)
+			n->group = n;
+	}
 	return true;
 }

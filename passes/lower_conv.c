@@ -170,10 +170,13 @@ double direct_cost(const node *n, const pass_ctx *ctx)
 	return (double)c.group * (double)((c.group_out + lanes - 1) / lanes) * (double)c.group_in * (double)c.taps;
 }
 
-static int64_t rows_of(const node *n)
+/* Pixels the tile's rows run over: all of them for a pointwise convolution, else one line of the output. */
+static int64_t rows_of(const node *n, const conv_shape *c)
 {
 	int64_t pixels;
-	return sym_is_const(pixels_of(n), &pixels) ? pixels : -1;
+	const value *out = n->out[0];
+	sym *extent = c->taps == 1 && c->strides[0] == 1 ? pixels_of(n) : out->dims[out->rank - 1];
+	return sym_is_const(extent, &pixels) ? pixels : -1;
 }
 
 /* [O, C/g, k...] -> [G, O/g, C/g, taps] -> padded columns -> [G, panel, column, C/g, taps] -> [G, panel, tap, C/g, column] */
@@ -182,7 +185,7 @@ void direct_pack(node *n, pass_ctx *ctx)
 	graph *g = n->graph;
 	conv_shape c;
 	conv_shape_of(n, &c);
-	int64_t columns = (int64_t)tile_vectors(ctx->target, rows_of(n), c.group_out) * target_lanes(ctx->target, F32);
+	int64_t columns = (int64_t)tile_vectors(ctx->target, rows_of(n, &c), c.group_out) * target_lanes(ctx->target, F32);
 	int64_t panels = (c.group_out + columns - 1) / columns;
 	value *w = build_reshape(g, n->in[1], sym_list(g, (int64_t[]){c.group, c.group_out, c.group_in, c.taps}, 4), 4);
 	int64_t none[4] = {0}, extra[4] = {0, panels * columns - c.group_out};

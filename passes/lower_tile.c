@@ -43,6 +43,15 @@ static double columns_time(int64_t n, int vectors, int lanes)
 	return rest ? time + (double)rest / tile_rate((int)rest) : time;
 }
 
+/* Rows computed over rows wanted, with balanced tiles of at most `most` rows. */
+static double rows_waste(int64_t m, int most)
+{
+	if (m <= 0)
+		return 1;
+	int64_t tiles = (m + most - 1) / most;
+	return (double)((m + tiles - 1) / tiles * tiles) / (double)m;
+}
+
 int tile_vectors(const target *t, int64_t m, int64_t n)
 {
 	if (m >= 0 && m <= 4)
@@ -52,7 +61,7 @@ int tile_vectors(const target *t, int64_t m, int64_t n)
 	int lanes = target_lanes(t, F32), best = 1;
 	double best_time = 0;
 	for (int i = 0; i < MAX_TILES && t->gemm[i].rows; i++) {
-		double time = columns_time(n, t->gemm[i].vectors, lanes) * (1 + 0.005 * i);
+		double time = columns_time(n, t->gemm[i].vectors, lanes) * rows_waste(m, t->gemm[i].rows) * (1 + 0.005 * i);
 		if (!best_time || time < best_time)
 			best_time = time, best = t->gemm[i].vectors;
 	}

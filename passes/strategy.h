@@ -56,6 +56,6 @@ typedef struct tile_problem {
 
 void lower_tile(group_lowering *gl, tile_problem *tp);
 
-/* Vectors per row for n columns and m rows (-1: dynamic), and the most rows that go with them on this target. */
+/* Vectors per row for n columns and rows along an axis of m (-1: dynamic), and the most rows that go with them on this target. */
 int tile_vectors(const target *t, int64_t m, int64_t n);
 int tile_rows(const target *t, int64_t m, int vectors);
