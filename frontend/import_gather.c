@@ -75,11 +75,22 @@ static value *element(importer *im, value *v, int i)
 	return reshape(im, build_slice(im->graph, v, &start, (int64_t[]){1}, &one), NULL, 0);
 }
 
+/* The depth may be a constant of any numeric type. */
+static sym *depth_of(importer *im, const onnx_node *n, const value *v)
+{
+	if (!dtype_is_float(v->type))
+		return element_of(im, n, v, "depth");
+	double depth = float_of(im, n, v, "depth");
+	if (!(depth >= 0 && depth <= INT32_MAX))
+		refuse(im, n, "depth is %g", depth);
+	return size(im, (int64_t)depth);
+}
+
 /* values[1] where the index along the new axis equals the input, else values[0].  ONNX OneHot-28. */
 value *import_one_hot(importer *im, const onnx_node *n)
 {
 	value *indices = input(im, n, 0), *values = input(im, n, 2);
-	sym *depth = element_of(im, n, input(im, n, 1), "depth");
+	sym *depth = depth_of(im, n, input(im, n, 1));
 	expect_type(im, n, indices, TYPES_NUMBER);
 	expect_type(im, n, values, TYPES_ANY);
 	expect_rank(im, n, values, 1, 1);

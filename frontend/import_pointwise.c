@@ -267,6 +267,26 @@ value *import_clip(importer *im, const onnx_node *n)
 }
 
 /* ---- conversions ---------------------------------------------------------------------------------------------------------- */
+/* With saturate=0, what rounds beyond the largest value becomes NaN in formats without infinity: from this magnitude on. */
+static const struct {
+	dtype type;
+	double beyond;
+	bool inclusive;
+} overflow_table[] = {{F8E4M3FN, 464, false}, {F8E4M3FNUZ, 248, true}, {F8E5M2FNUZ, 61440, true}};
+
+static value *cast_without_saturation(importer *im, const onnx_node *n, value *x, dtype to)
+{
+	for (size_t i = 0; i < sizeof overflow_table / sizeof overflow_table[0]; i++) {
+		if (overflow_table[i].type != to)
+			continue;
+		const expr *e = expr_cast(im->exprs, F32, operand(im, 0, x)), *magnitude = op1(im, EXPR_ABS, e);
+		expr_op reaches = overflow_table[i].inclusive ? EXPR_GE : EXPR_GT;
+		const expr *over = op2n(im, reaches, magnitude, overflow_table[i].beyond);
+		return map_as(im, to, choose_if(im, over, number(im, e, (double)NAN), e), &x, 1);
+	}
+	refuse(im, n, "saturate=0 is not supported for %s", dtype_name(to));
+}
+
 static value *cast(importer *im, const onnx_node *n, value *x, dtype to)
 {
 	bool narrow_float = dtype_is_float(to) && dtype_table[to].bits <= 8;
@@ -274,8 +294,8 @@ static value *cast(importer *im, const onnx_node *n, value *x, dtype to)
 	const char *rounding = attr_word(im, n, "round_mode", "up down nearest");
 	if (x->type == STRING || to == STRING)
 		refuse(im, n, "conversion between numbers and strings is not supported");
-	if (narrow_float && !saturate)
-		refuse(im, n, "saturate=0 is not supported, only 1");
+	if (narrow_float && !saturate && to != F4E2M1 && to != F8E8M0)
+		return cast_without_saturation(im, n, x, to);
 	if (to == F8E8M0 && rounding[0] != 'u')
 		refuse(im, n, "round_mode=%s is not supported, only up", rounding);
 	return build_cast(im->graph, to, x);
@@ -323,6 +343,8 @@ value *import_bit_cast(importer *im, const onnx_node *n)
 {
 	value *x = input(im, n, 0);
 	dtype to = attr_dtype(im, n, "to", x->type);
+	if (x->type == BOOL && dtype_table[to].bits == 8)
+		x = build_cast(im->graph, U8, x);
 	bool plain = dtype_table[x->type].compute == x->type && dtype_table[to].compute == to && x->type != BOOL && to != BOOL;
 	if (!plain || dtype_table[x->type].bits != dtype_table[to].bits)
 		refuse(im, n, "from %s to %s is not supported", dtype_name(x->type), dtype_name(to));

@@ -190,10 +190,19 @@ static const char *kind_of(const Onnx__TypeProto *t)
 	}
 }
 
+static const tensor *constant_given(const importer *im, const char *name)
+{
+	for (int i = 0; i < im->options->n_constants; i++)
+		if (strcmp(im->options->constants[i].name, name) == 0)
+			return im->options->constants[i].value;
+	return NULL;
+}
+
 static value *import_input(importer *im, const Onnx__ValueInfoProto *p)
 {
 	const char *name = text_of(p->name), *kind = kind_of(p->type);
 	diag_at at = DIAG_FILE(im->path);
+	const tensor *fixed_value = constant_given(im, name);
 	const input_shape *given = override_of(im, name);
 	if (kind)
 		diag_abandon(im->diag, at, "the input \"%s\" %s", name, kind);
@@ -201,6 +210,11 @@ static value *import_input(importer *im, const Onnx__ValueInfoProto *p)
 	dtype type = dtype_of_onnx(t->elem_type);
 	if (type == DTYPE_NONE)
 		diag_abandon(im->diag, at, "the input \"%s\" has element type %d, which is not supported", name, t->elem_type);
+	if (fixed_value && fixed_value->type != type)
+		diag_abandon(im->diag, at, "the input \"%s\" is %s, the constant for it %s", name, dtype_name(type),
+			     dtype_name(fixed_value->type));
+	if (fixed_value)
+		return build_const(im->graph, fixed_value, name);
 	if (type == STRING)
 		diag_abandon(im->diag, at, "the input \"%s\" holds strings, which are not supported", name);
 	if (given && given->type != DTYPE_NONE && given->type != type)
@@ -265,6 +279,10 @@ static void import_inputs(importer *im, scope *s, const Onnx__GraphProto *g)
 		if (!map_has(seen, im->options->inputs[i].name))
 			diag_error(im->diag, DIAG_FILE(im->path), "--input names \"%s\", but the model has no such input",
 				   im->options->inputs[i].name);
+	for (int i = 0; i < im->options->n_constants; i++)
+		if (!map_has(seen, im->options->constants[i].name))
+			diag_error(im->diag, DIAG_FILE(im->path), "a constant is given for \"%s\", but the model has no such input",
+				   im->options->constants[i].name);
 	for (int i = 0; i < im->options->n_dims; i++)
 		if (!map_has(im->dim_params, im->options->dims[i].name))
 			diag_error(im->diag, DIAG_FILE(im->path), "--dim names \"%s\", but no input has such a dim",

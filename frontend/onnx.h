@@ -27,6 +27,12 @@ typedef struct input_shape {
 	const dim_spec *dims;
 } input_shape;
 
+/* An input whose value is fixed at compile time; it is no input of the graph then. */
+typedef struct input_constant {
+	const char *name;
+	const tensor *value;
+} input_constant;
+
 /* The external data files of a model: mapped while importing, closed by the caller when the graph is no longer used. */
 typedef struct onnx_files {
 	vec(file_data) maps;
@@ -38,6 +44,8 @@ typedef struct import_options {
 	int n_dims;
 	const input_shape *inputs;
 	int n_inputs;
+	const input_constant *constants;
+	int n_constants;
 	const char *const *outputs; /* further outputs: names of inner tensors */
 	int n_outputs;
 	onnx_files *files; /* NULL: external data is refused */
