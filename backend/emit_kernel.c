@@ -8,7 +8,10 @@
 
 #include <string.h>
 
-enum { ARRAY_ALIGN = 64 };
+enum {
+	ARRAY_ALIGN = 64,
+	TILE_ROWS = 4, /* so many assignments in an unrolled body make it a step of a register tile */
+};
 
 /* ---- values already computed ---------------------------------------------------------------------------------------- */
 
@@ -164,12 +167,33 @@ void emit_serial_for(emitter *e, const stmt *s, LLVMValueRef from, LLVMValueRef 
 	emit_memo_rewind(e, mark);
 }
 
+/* LLVM's scheduler moves loads and products over the iterations of unrolled code: one vector too many when a register tile
+ * fills the registers.  It stops at a label, and this annotation is one; it has no bytes. */
+static void emit_fence(emitter *e)
+{
+	LLVMContextRef context = e->m->context;
+	LLVMMetadataRef text = LLVMMDStringInContext2(context, "step", 4);
+	LLVMValueRef note = LLVMMetadataAsValue(context, LLVMMDNodeInContext2(context, &text, 1));
+	cg_intrinsic(&e->c, "llvm.codeview.annotation", NULL, 0, &note, 1);
+}
+
+static bool is_tile_step(const block *b)
+{
+	int sets = 0;
+	for (int i = 0; i < b->n; i++)
+		sets += b->v[i]->kind == STMT_SET;
+	return sets >= TILE_ROWS;
+}
+
 static void emit_unrolled(emitter *e, const stmt *s, int64_t n)
 {
+	bool fenced = e->lanes && e->m->options->opt > 0 && is_tile_step(&s->f.body);
 	for (int64_t i = 0; i < n; i++) {
 		memo_mark mark = emit_memo_mark(e);
 		emit_var_push_number(e, s->f.var, i);
 		emit_block(e, &s->f.body);
+		if (fenced)
+			emit_fence(e);
 		emit_var_pop(e);
 		emit_memo_rewind(e, mark);
 	}
