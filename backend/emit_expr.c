@@ -227,10 +227,10 @@ static LLVMValueRef shift(emitter *e, const expr *x, LLVMValueRef a, LLVMValueRe
 
 /* ---- pow -------------------------------------------------------------------------------------------------------------- */
 
-/* i64 pow by squaring, wrapping; x^-n is 0 but for 1 and -1.  A function of the module. */
-static LLVMValueRef integer_power_function(emitter *e, LLVMTypeRef type)
+/* 64-bit pow by squaring, wrapping; x^-n is 0 but for 1 and -1.  A function of the module. */
+static LLVMValueRef integer_power_function(emitter *e, LLVMTypeRef type, bool is_sint)
 {
-	static const char name[] = "dlcc.pow.i64";
+	const char *name = is_sint ? "dlcc.pow.i64" : "dlcc.pow.u64";
 	LLVMValueRef f = LLVMGetNamedFunction(e->m->module, name);
 	if (f)
 		return f;
@@ -250,7 +250,8 @@ static LLVMValueRef integer_power_function(emitter *e, LLVMTypeRef type)
 	LLVMValueRef negative = LLVMBuildICmp(b, LLVMIntSLT, n, zero, "");
 	LLVMValueRef unit = LLVMBuildICmp(b, LLVMIntULE, LLVMBuildAdd(b, x, one, ""), cg_i64(&e->c, 2), "");
 	unit = LLVMBuildAnd(b, unit, LLVMBuildICmp(b, LLVMIntNE, x, zero, ""), "");
-	LLVMValueRef base = LLVMBuildSelect(b, LLVMBuildAnd(b, negative, LLVMBuildNot(b, unit, ""), ""), zero, x, "");
+	LLVMValueRef none = LLVMBuildAnd(b, negative, LLVMBuildNot(b, unit, ""), "");
+	LLVMValueRef base = is_sint ? LLVMBuildSelect(b, none, zero, x, "") : x;
 	LLVMBuildBr(b, again);
 
 	LLVMPositionBuilderAtEnd(b, again); /* units to the power n and -n are the same: n runs down as an unsigned number */
@@ -273,7 +274,7 @@ static LLVMValueRef integer_power(emitter *e, dtype t, LLVMValueRef x, LLVMValue
 {
 	LLVMBuilderRef b = e->c.b;
 	LLVMTypeRef i64 = cg_int(&e->c, 64), type = LLVMFunctionType(i64, (LLVMTypeRef[]){i64, i64}, 2, 0);
-	LLVMValueRef f = integer_power_function(e, type);
+	LLVMValueRef f = integer_power_function(e, type, is_signed(t));
 	int n_lanes = cg_lanes(LLVMTypeOf(x));
 	LLVMValueRef all = LLVMGetPoison(LLVMTypeOf(x));
 	for (int i = 0; i < (n_lanes ? n_lanes : 1); i++) {

@@ -616,7 +616,7 @@ static void test_tiles_stay_in_registers(void **state)
 			if (t->arch[0] == 'x' && touches_stack_with_vectors(c.assembly))
 				fail_msg("%s: tile %dx%d spills:\n%s", t->name, rows, tile->vectors, getenv("VERBOSE") ? c.assembly : "");
 			float *x = calloc((size_t)(rows * K * 4), 4), *w = aligned_alloc(64, (size_t)(K * 4 * columns) * 4);
-			float *y = aligned_alloc(64, (size_t)(rows * columns) * 4);
+			float *y = aligned_alloc(64, (size_t)(rows * columns * 4 + 63) / 64 * 64);
 			for (int j = 0; j < rows * K * 4; j++)
 				x[j] = (float)(j % 17 - 8);
 			for (int j = 0; j < K * 4 * columns; j++)
