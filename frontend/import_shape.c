@@ -393,7 +393,8 @@ static sym *slice_bound(importer *im, sym *i, sym *dim, sym *lo, sym *hi)
 		return hi;
 	if (sym_is_const(i, &constant) && constant <= INT32_MIN)
 		return lo;
-	return sym_max(sym_min(from_front(im, i, dim), hi), lo);
+	i = from_front(im, i, dim);
+	return i == hi ? hi : sym_max(sym_min(i, hi), lo);
 }
 
 typedef struct slice_spec {

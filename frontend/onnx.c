@@ -440,6 +440,20 @@ void import_nodes(importer *im, scope *s, Onnx__NodeProto **nodes, size_t n)
 }
 
 /* ---- outputs ------------------------------------------------------------------------------------------------------------- */
+/* An output that is an input: no two values of a graph have one name. */
+static const char *free_name(importer *im, const char *name)
+{
+	for (int i = 0; i < im->graph->inputs.n; i++) {
+		if (strcmp(im->graph->inputs.v[i]->name, name) != 0)
+			continue;
+		const char *other = free_name(im, arena_printf(im->a, "%s_out", name));
+		diag_warning(im->diag, DIAG_FILE(im->path), "the output \"%s\" is also an input; it is called \"%s\"", name,
+			     other);
+		return other;
+	}
+	return name;
+}
+
 static void import_output(importer *im, const scope *s, const char *name)
 {
 	value *v = map_get(s->values, name);
@@ -454,7 +468,7 @@ static void import_output(importer *im, const scope *s, const char *name)
 	if (v->type == STRING)
 		diag_abandon(im->diag, at, "the output \"%s\" holds strings, which are not supported", name);
 	bool named = !v->def || value_is_output(im->graph, v) || value_is_const(v);
-	graph_output(im->graph, named ? map_as(im, v->type, operand(im, 0, v), &v, 1) : v, name);
+	graph_output(im->graph, named ? map_as(im, v->type, operand(im, 0, v), &v, 1) : v, free_name(im, name));
 }
 
 static void try_output(importer *im, const scope *s, const char *name)
