@@ -1,0 +1,190 @@
+/* Reading a model and running the pipeline on it.
+ *
+ * Constants are evaluated by the compiler's own code: the constant subgraph goes through the last passes, is compiled in
+ * memory for the fixed fold target, and runs once. */
+#define _POSIX_C_SOURCE 200809L
+#include "driver/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- options ------------------------------------------------------------------------------------------------------------ */
+/* "aarch64" of "aarch64-linux-gnu", by the names of the target table. */
+static const char *arch_of_triple(arena *a, const char *triple)
+{
+	const char *arch = arena_strndup(a, triple, strcspn(triple, "-"));
+	if (!strcmp(arch, "arm64"))
+		return "aarch64";
+	return !strcmp(arch, "amd64") ? "x86_64" : arch;
+}
+
+static const target *find_target(const options *o, diag *d)
+{
+	const char *cpu = o->cpu ? o->cpu : o->triple || o->command == COMMAND_COMPILE ? NULL : "native";
+	const char *arch = o->triple ? arch_of_triple(o->a, o->triple) : target_find("native")->arch;
+	const target *t = cpu ? target_find(cpu) : target_default(arch);
+	if (!t) {
+		diag_error(d, DIAG_NOWHERE, cpu ? "unknown CPU '%s'" : "no target for the architecture '%s'", cpu ? cpu : arch);
+		diag_hint(d, "dlcc --help-targets lists them");
+	} else if (o->triple && strcmp(t->arch, arch)) {
+		diag_error(d, DIAG_NOWHERE, "the CPU %s is %s, but --target says %s", t->name, t->arch, o->triple);
+		t = NULL;
+	}
+	return t;
+}
+
+/* A copy of the row with --features behind its own. */
+static const target *with_features(const target *t, const options *o)
+{
+	target *changed = new(o->a, target);
+	*changed = *t;
+	changed->features = *t->features ? arena_printf(o->a, "%s,%s", t->features, o->features) : o->features;
+	return changed;
+}
+
+bool compile_options_of(const options *o, compile_options *out, diag *d)
+{
+	const target *t = find_target(o, d);
+	*out = (compile_options){
+	        .import = {.dims = o->dims.v, .n_dims = o->dims.n, .inputs = o->shapes.v, .n_inputs = o->shapes.n,
+	                   .outputs = o->outputs.v, .n_outputs = o->outputs.n},
+	        .pipeline = {.passes = o->passes, .dump = o->dump, .dump_to = stderr, .verify_each = o->verify_each,
+	                     .time_passes = o->time_passes, .locations = o->locations},
+	        .target = t && o->features ? with_features(t, o) : t,
+	        .opt = o->opt,
+	};
+	return t != NULL;
+}
+
+emit_options emit_options_of(const options *o, const compile_options *c)
+{
+	bool all = o->command != COMMAND_COMPILE || o->threads <= 0;
+	int threads = all ? (int)sysconf(_SC_NPROCESSORS_ONLN) : (int)o->threads;
+	return (emit_options){.target = c->target, .triple = o->triple, .opt = o->opt, .sanitize = o->sanitize,
+	                      .debug_info = o->debug_info, .weights_path = o->weights, .threads = threads};
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+static bool is_text(const char *path)
+{
+	size_t n = strlen(path);
+	return n > 3 && strcmp(path + n - 3, ".ir") == 0;
+}
+
+/* Text of kernels begins with "program", behind comments. */
+static bool is_program(const char *text, size_t n)
+{
+	static const char word[] = "program";
+	const char *end = text + n;
+	while (text < end && (strchr(" \t\r\n", *text) || *text == '#')) {
+		if (*text == '#')
+			while (text < end && *text != '\n')
+				text++;
+		else
+			text++;
+	}
+	return (size_t)(end - text) >= sizeof word - 1 && !memcmp(text, word, sizeof word - 1);
+}
+
+static bool is_quantised(const graph *g)
+{
+	static const char *const signs[] = {"Quantize", "QLinear", "Integer", "NBits"};
+	for_each_node(n, g)
+		for (size_t i = 0; n->src.op && i < sizeof signs / sizeof *signs; i++)
+			if (strstr(n->src.op, signs[i]))
+				return true;
+	return false;
+}
+
+bool compilation_open(compilation *c, const char *path, const compile_options *o, diag *d)
+{
+	*c = (compilation){.a = arena_new("model")};
+	if (!file_map(path, &c->file, d))
+		return false;
+	const char *text = (const char *)c->file.data;
+	if (is_text(path) && is_program(text, c->file.size)) {
+		c->p = program_parse(c->a, path, text, c->file.size, d);
+		return c->p && diag_error_count(d) == 0;
+	}
+	if (is_text(path)) {
+		c->g = graph_parse(c->a, path, text, c->file.size, d);
+	} else {
+		import_options import = o->import;
+		import.files = &c->files;
+		c->g = onnx_import(c->a, path, c->file.data, c->file.size, &import, d);
+	}
+	c->quantised = c->g && is_quantised(c->g);
+	return c->g && diag_error_count(d) == 0;
+}
+
+void compilation_close(compilation *c)
+{
+	onnx_files_close(&c->files);
+	file_unmap(&c->file);
+	arena_free(c->a);
+	*c = (compilation){0};
+}
+
+/* ---- constants ------------------------------------------------------------------------------------------------------------ */
+static tensor *result_of(arena *a, const value *v)
+{
+	int64_t dims[MAX_RANK];
+	for (int i = 0; i < v->rank; i++)
+		dims[i] = sym_value(v->dims[i]);
+	tensor *t = tensor_new(a, v->type, v->rank, dims, NULL);
+	t->data = arena_alloc(a, t->bytes ? t->bytes : 1, 64);
+	return t;
+}
+
+static bool run_closed(const struct dlrt_model *model, tensor **results, int n, arena *scratch, diag *d)
+{
+	void **outputs = new_array(scratch, void *, (size_t)n + 1);
+	for (int i = 0; i < n; i++)
+		outputs[i] = (void *)results[i]->data;
+	dlrt_status status = dlrt_run_typed(model, NULL, outputs, NULL, NULL, NULL);
+	if (status != DLRT_OK)
+		diag_error(d, DIAG_NOWHERE, "evaluating constants: %s", dlrt_strerror(status));
+	return status == DLRT_OK;
+}
+
+/* The evaluator of pass_ctx: compiles the closed graph in memory and runs it. */
+static bool evaluate_constants(void *user, const graph *g, arena *results_arena, tensor **results, diag *d)
+{
+	(void)user;
+	arena *a = arena_new("fold");
+	pass_ctx ctx = {.model = a, .target = target_fold(), .opt = 2, .d = d};
+	pipeline_options pipeline = {.passes = "outputs,fuse,lower,plan"};
+	program *p = NULL;
+	jit *j = NULL;
+	for (int i = 0; i < g->outputs.n; i++)
+		results[i] = result_of(results_arena, g->outputs.v[i]);
+	if (pipeline_run((graph *)g, &ctx, &pipeline, a, &p)) {
+		emit_options emit = {.target = target_fold(), .opt = 1, .symbol = "fold"};
+		j = jit_compile(p, &emit, d);
+	}
+	bool ok = j && run_closed(jit_model(j), results, g->outputs.n, a, d);
+	if (j)
+		jit_free(j);
+	arena_free(a);
+	return ok;
+}
+
+/* Kernels that were given as text still need their memory planned. */
+static bool finish_program(program *p, pass_ctx *ctx)
+{
+	ctx->scratch = arena_new("pass");
+	for (int i = 0; i < pass_count; i++)
+		if (pass_table[i].level == PASS_PROGRAM)
+			pass_table[i].run_program(p, ctx);
+	arena_free(ctx->scratch);
+	return diag_error_count(ctx->d) == 0;
+}
+
+bool compilation_run(compilation *c, const compile_options *o, bool lowered, diag *d)
+{
+	pass_ctx ctx = {.model = c->a, .target = o->target, .opt = o->opt, .evaluate = evaluate_constants, .d = d};
+	if (!c->g)
+		return c->p->workspace_bytes || finish_program(c->p, &ctx);
+	return pipeline_run(c->g, &ctx, &o->pipeline, c->a, lowered ? &c->p : NULL) && diag_error_count(d) == 0;
+}

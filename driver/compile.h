@@ -1,0 +1,35 @@
+/* From a model file to a kernel program: the one way that compile, run, test and bench share. */
+#pragma once
+
+#include "backend/backend.h"
+#include "driver/options.h"
+#include "frontend/onnx.h"
+#include "passes/pass.h"
+#include "runtime/dlrt.h"
+
+typedef struct compile_options {
+	import_options import;
+	pipeline_options pipeline;
+	const target *target;
+	int opt; /* -O0 .. -O3 */
+} compile_options;
+
+typedef struct compilation {
+	arena *a;       /* everything below lives here */
+	file_data file; /* the mapped model */
+	onnx_files files;
+	graph *g;       /* NULL when the file holds kernels */
+	program *p;     /* NULL until compiled */
+	bool quantised; /* some operator of the model rounds to few bits */
+} compilation;
+
+/* What the command line asks for; `o` outlives it.  False after errors: an unknown CPU, say. */
+bool compile_options_of(const options *o, compile_options *out, diag *d);
+/* The options of the backend that go with them; the symbol is left to the caller. */
+emit_options emit_options_of(const options *o, const compile_options *c);
+
+/* Reads a model: ONNX, or the textual graph or kernel IR when the name ends in .ir.  False after errors, reported to d. */
+bool compilation_open(compilation *c, const char *path, const compile_options *o, diag *d);
+/* Runs the passes; with `lowered`, up to the kernel program. */
+bool compilation_run(compilation *c, const compile_options *o, bool lowered, diag *d);
+void compilation_close(compilation *c);

@@ -1,0 +1,310 @@
+/* `dlcc MODEL`: compiles and writes what --emit asks for. */
+#define _POSIX_C_SOURCE 200809L
+#include "driver/compile.h"
+#include "driver/driver.h"
+#include "driver/report.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+typedef struct emission {
+	options *o;
+	compilation c;
+	compile_options co;
+	emit_options eo;
+	diag *d;
+	arena *a;
+	const char *path; /* NULL: standard output */
+} emission;
+
+typedef struct emit_row {
+	const char *suffix; /* of the default file; NULL: text, to standard output */
+	bool lowered;       /* from kernels, otherwise from the graph */
+	bool (*write)(emission *e);
+} emit_row;
+
+/* ---- text ------------------------------------------------------------------------------------------------------------- */
+static bool write_text(emission *e, const char *path, const str *text)
+{
+	if (path)
+		return file_write_atomic(path, text->data, text->len, e->d);
+	fwrite(text->data, 1, text->len, stdout);
+	return true;
+}
+
+enum { PRINTED_ELEMENTS = 64 }; /* longer constants print as a digest */
+
+static bool write_graph(emission *e)
+{
+	str s = str_new(e->a);
+	graph_print(&s, e->c.g, (print_options){.locations = e->o->locations, .max_const = PRINTED_ELEMENTS});
+	return write_text(e, e->path, &s);
+}
+
+static bool write_kernels(emission *e)
+{
+	str s = str_new(e->a);
+	program_print(&s, e->c.p);
+	return write_text(e, e->path, &s);
+}
+
+static bool write_header(emission *e)
+{
+	str s = str_new(e->a);
+	emit_header(&s, e->c.p, &e->eo);
+	return write_text(e, e->path, &s);
+}
+
+static void add_dot_value(str *s, const value *v)
+{
+	str text = str_new(s->a);
+	if (v->name)
+		str_add(&text, v->name);
+	else
+		str_addf(&text, "%%%d", v->id);
+	str_addf(&text, ": %s[", dtype_name(v->type));
+	for (int i = 0; i < v->rank; i++) {
+		if (i)
+			str_addc(&text, ',');
+		sym_print(&text, v->dims[i]);
+	}
+	str_addc(&text, ']');
+	str_add_escaped(s, text.data, text.len, "\"\\");
+}
+
+static void add_dot_node(str *s, const node *n)
+{
+	str_addf(s, "  n%d [label=\"%s", n->id, op_table[n->op].text);
+	if (n->src.name && *n->src.name) {
+		str_add(s, "\\n");
+		str_add_escaped(s, n->src.name, strlen(n->src.name), "\"\\");
+	}
+	str_add(s, "\"];\n");
+	for (int i = 0; i < n->n_in; i++) {
+		const value *v = n->in[i];
+		if (!v || value_is_const(v))
+			continue;
+		if (v->def)
+			str_addf(s, "  n%d -> n%d [label=\"", v->def->id, n->id);
+		else
+			str_addf(s, "  in%d -> n%d [label=\"", v->input_index, n->id);
+		add_dot_value(s, v);
+		str_add(s, "\"];\n");
+	}
+}
+
+/* Nodes and the values between them; constants are left out. */
+static bool write_dot(emission *e)
+{
+	str s = str_new(e->a);
+	const graph *g = e->c.g;
+	str_add(&s, "digraph model {\n  node [shape=box];\n");
+	for (int i = 0; i < g->inputs.n; i++) {
+		str_addf(&s, "  in%d [shape=ellipse, label=\"", i);
+		add_dot_value(&s, g->inputs.v[i]);
+		str_add(&s, "\"];\n");
+	}
+	for_each_node(n, g)
+		if (n->n_out != 1 || !value_is_const(n->out[0]))
+			add_dot_node(&s, n);
+	for (int i = 0; i < g->outputs.n; i++) {
+		const value *v = g->outputs.v[i];
+		str_addf(&s, "  out%d [shape=ellipse, label=\"", i);
+		add_dot_value(&s, v);
+		str_add(&s, "\"];\n");
+		if (v->def)
+			str_addf(&s, "  n%d -> out%d;\n", v->def->id, i);
+		else
+			str_addf(&s, "  in%d -> out%d;\n", v->input_index, i);
+	}
+	str_add(&s, "}\n");
+	return write_text(e, e->path, &s);
+}
+
+/* ---- code ------------------------------------------------------------------------------------------------------------- */
+static const char *with_suffix(arena *a, const char *path, const char *suffix)
+{
+	const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+	if (!dot || (slash && dot < slash) || dot == path || (slash && dot == slash + 1))
+		return arena_printf(a, "%s%s", path, suffix);
+	return arena_printf(a, "%.*s%s", (int)(dot - path), path, suffix);
+}
+
+static bool write_code(emission *e, emit_kind kind)
+{
+	return emit_file(e->c.p, &e->eo, kind, e->path ? e->path : "/dev/stdout", e->d);
+}
+
+static bool write_assembly(emission *e) { return write_code(e, EMIT_ASSEMBLY); }
+static bool write_llvm(emission *e) { return write_code(e, EMIT_LLVM); }
+
+/* The header, and with -g the kernels that the lines of the debug information point into. */
+static bool write_companions(emission *e)
+{
+	const options *o = e->o;
+	bool ok = true;
+	if (e->eo.debug_info && e->path) {
+		str kernels = str_new(e->a);
+		program_print(&kernels, e->c.p);
+		ok = write_text(e, with_suffix(e->a, e->path, ".kernels"), &kernels);
+	}
+	if (ok && !o->no_header && (o->header || e->path)) {
+		str header = str_new(e->a);
+		emit_header(&header, e->c.p, &e->eo);
+		ok = write_text(e, o->header ? o->header : with_suffix(e->a, e->path, ".h"), &header);
+	}
+	return ok;
+}
+
+static bool write_object(emission *e)
+{
+	return write_code(e, EMIT_OBJECT) && write_companions(e);
+}
+
+/* libdlrt.a: named by the environment, beside this program, or where it was installed. */
+static const char *runtime_archive(emission *e)
+{
+	static const char *const places[] = {"libdlrt.a", "../lib/libdlrt.a", "../" DLCC_LIBDIR "/libdlrt.a"};
+	const char *given = getenv("DLCC_RUNTIME");
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (given && *given)
+		return given;
+	if (n > 0) {
+		self[n] = '\0';
+		for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+			const char *path = arena_printf(e->a, "%s/%s", path_dir(e->a, self), places[i]);
+			if (path_exists(path))
+				return path;
+		}
+	}
+	diag_error(e->d, DIAG_NOWHERE, "cannot find the runtime, libdlrt.a");
+	diag_hint(e->d, "set DLCC_RUNTIME to its path");
+	return NULL;
+}
+
+static bool runtime_fits(emission *e)
+{
+	if (!e->path)
+		diag_error(e->d, DIAG_NOWHERE, "--emit=%s needs a file: -o FILE", emit_name(e->o->emit));
+	else if (strcmp(e->co.target->arch, target_find("native")->arch) && !getenv("DLCC_RUNTIME"))
+		diag_error(e->d, DIAG_NOWHERE, "--emit=%s for %s needs its runtime: set DLCC_RUNTIME to that libdlrt.a",
+		           emit_name(e->o->emit), e->co.target->arch);
+	else
+		return true;
+	return false;
+}
+
+static bool write_shared(emission *e)
+{
+	const char *archive = runtime_fits(e) ? runtime_archive(e) : NULL;
+	return archive && emit_shared(e->c.p, &e->eo, archive, e->path, e->d) && write_companions(e);
+}
+
+static bool run_ar(emission *e, const char *archive, const char *object)
+{
+	const char *ar = getenv("AR");
+	char *words[] = {(char *)(ar && *ar ? ar : "ar"), "rcsD", (char *)archive, (char *)object, NULL};
+	pid_t child;
+	int status, error = posix_spawnp(&child, words[0], NULL, NULL, words, environ);
+	if (error) {
+		diag_error(e->d, DIAG_NOWHERE, "cannot run %s: %s", words[0], strerror(error));
+		return false;
+	}
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			fatal("waitpid: %s", strerror(errno));
+	if (status)
+		diag_error(e->d, DIAG_FILE(e->path), "%s could not write the archive", words[0]);
+	return status == 0;
+}
+
+/* A copy of the runtime's archive with the object added, made in a directory of its own and then moved. */
+static bool write_library(emission *e)
+{
+	const char *archive = runtime_fits(e) ? runtime_archive(e) : NULL;
+	char *dir = e->path ? arena_printf(e->a, "%s-XXXXXX", e->path) : NULL;
+	file_data runtime;
+	if (!archive || !file_map(archive, &runtime, e->d))
+		return false;
+	if (!mkdtemp(dir)) {
+		diag_error(e->d, DIAG_FILE(e->path), "cannot create a directory there: %s", strerror(errno));
+		file_unmap(&runtime);
+		return false;
+	}
+	const char *object = arena_printf(e->a, "%s/%s.o", dir, e->eo.symbol), *copy = arena_printf(e->a, "%s/lib.a", dir);
+	bool ok = file_write_atomic(copy, runtime.data, runtime.size, e->d) &&
+	          emit_file(e->c.p, &e->eo, EMIT_OBJECT, object, e->d) && run_ar(e, copy, object);
+	if (ok && rename(copy, e->path)) {
+		diag_error(e->d, DIAG_FILE(e->path), "cannot write: %s", strerror(errno));
+		ok = false;
+	}
+	file_unmap(&runtime);
+	unlink(object);
+	unlink(copy);
+	rmdir(dir);
+	return ok && write_companions(e);
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------------------ */
+/* clang-format off */
+static const emit_row emit_rows[EMITS_COUNT] = {
+	[EMITS_OBJ]     = {".o", true, write_object},
+	[EMITS_LIB]     = {".a", true, write_library},
+	[EMITS_SHARED]  = {".so", true, write_shared},
+	[EMITS_ASM]     = {NULL, true, write_assembly},
+	[EMITS_LLVM]    = {NULL, true, write_llvm},
+	[EMITS_IR]      = {NULL, false, write_graph},
+	[EMITS_KERNELS] = {NULL, true, write_kernels},
+	[EMITS_HEADER]  = {NULL, true, write_header},
+	[EMITS_DOT]     = {NULL, false, write_dot},
+};
+/* clang-format on */
+
+/* Where to write; NULL: standard output. */
+static const char *output_path(emission *e, const emit_row *row)
+{
+	const options *o = e->o;
+	if (o->output)
+		return strcmp(o->output, "-") ? o->output : NULL;
+	return row->suffix ? arena_printf(e->a, "%s%s", path_stem(e->a, o->model), row->suffix) : NULL;
+}
+
+static bool emit(emission *e)
+{
+	const emit_row *row = &emit_rows[e->o->emit];
+	if (!row->lowered && !e->c.g) {
+		diag_error(e->d, DIAG_FILE(e->o->model), "holds kernels, which no --emit=%s can be made of", emit_name(e->o->emit));
+		return false;
+	}
+	if (!compilation_run(&e->c, &e->co, row->lowered, e->d))
+		return false;
+	const char *path = e->path = output_path(e, row);
+	e->eo.kernel_text_path = path ? path_base(e->a, with_suffix(e->a, path, ".kernels")) : NULL;
+	if (!row->write(e))
+		return false;
+	if (e->o->report && row->lowered)
+		report_print(stdout, e->c.p, e->o->report);
+	return true;
+}
+
+int command_compile(options *o, diag *d)
+{
+	emission e = {.o = o, .d = d, .a = o->a};
+	bool ok = compile_options_of(o, &e.co, d);
+	if (ok) {
+		e.eo = emit_options_of(o, &e.co);
+		e.eo.symbol = o->name ? o->name : path_stem(o->a, o->model);
+		ok = compilation_open(&e.c, o->model, &e.co, d) && emit(&e);
+		compilation_close(&e.c);
+	}
+	if (o->time_passes)
+		pass_print_times(stderr);
+	return ok && diag_error_count(d) == 0 ? 0 : 1;
+}

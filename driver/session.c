@@ -1,0 +1,319 @@
+#define _POSIX_C_SOURCE 200809L
+#include "driver/session.h"
+
+#include "driver/report.h"
+#include "driver/tensors.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { ALIGN = DLRT_WORKSPACE_ALIGN, MESSAGE = 256 };
+
+/* ---- opening -------------------------------------------------------------------------------------------------------- */
+bool session_open(session *s, options *o, diag *d)
+{
+	*s = (session){.o = o, .file = o->model};
+	if (!compile_options_of(o, &s->co, d) || !compilation_open(&s->c, o->model, &s->co, d) ||
+	    !compilation_run(&s->c, &s->co, true, d))
+		return false;
+	emit_options eo = emit_options_of(o, &s->co);
+	eo.symbol = path_stem(o->a, o->model);
+	eo.kernel_text_path = "kernels";
+	s->j = jit_compile(s->c.p, &eo, d);
+	if (!s->j)
+		return false;
+	s->model = jit_model(s->j);
+	s->by_data = new_array(o->a, bool, (size_t)s->model->n_outputs + 1);
+	if (o->report)
+		report_print(stdout, s->c.p, o->report);
+	if (o->threads != 1 && o->threads >= 0)
+		s->threads = dlrt_threads_new((int)o->threads);
+	return true;
+}
+
+void session_close(session *s)
+{
+	dlrt_threads_free(s->threads);
+	free(s->workspace);
+	if (s->j)
+		jit_free(s->j);
+	compilation_close(&s->c);
+	if (s->o->time_passes)
+		pass_print_times(stderr);
+}
+
+/* ---- inputs ----------------------------------------------------------------------------------------------------------- */
+static int input_find(const dlrt_model *m, const char *name)
+{
+	for (int i = 0; i < m->n_inputs; i++)
+		if (!strcmp(m->inputs[i].name, name))
+			return i;
+	return -1;
+}
+
+bool session_read_inputs(session *s, arena *a, const char *dir, dlrt_tensor *inputs, diag *d)
+{
+	for (int i = 0; i < s->model->n_inputs; i++) {
+		const char *path = arena_printf(a, "%s/input_%d.pb", dir, i);
+		if (path_exists(path) && !tensor_read(a, path, &inputs[i], d))
+			return false;
+	}
+	return true;
+}
+
+/* The files that --input names. */
+static bool read_sources(session *s, arena *a, dlrt_tensor *inputs, const char **fills, diag *d)
+{
+	const options *o = s->o;
+	bool ok = true;
+	for (int i = 0; i < o->sources.n; i++) {
+		const input_source *from = &o->sources.v[i];
+		static const char *const ways[] = {"iota", "random", "ones", "zeros"};
+		int at = input_find(s->model, from->name);
+		if (at < 0) {
+			diag_error(d, DIAG_FILE(s->file), "has no input '%s'", from->name);
+			for (int k = 0; k < s->model->n_inputs; k++)
+				diag_hint(d, "an input is '%s'", s->model->inputs[k].name);
+			ok = false;
+			continue;
+		}
+		for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
+			if (!strcmp(from->value, ways[k]))
+				fills[at] = ways[k];
+		if (!fills[at])
+			ok = tensor_read(a, from->value, &inputs[at], d) && ok;
+	}
+	return ok;
+}
+
+enum { UNDETERMINED = -1 };
+
+/* What the dims of given inputs and the bounds of symbols say of the symbols. */
+static void known_symbols(const session *s, const dlrt_tensor *inputs, int64_t *symbols)
+{
+	const dlrt_model *m = s->model;
+	for (int i = 0; i < m->n_symbols; i++)
+		symbols[i] = m->symbols[i].lo == m->symbols[i].hi ? m->symbols[i].lo : UNDETERMINED;
+	for (int i = 0; i < m->n_inputs; i++) {
+		const dlrt_port *p = &m->inputs[i];
+		for (int k = 0; inputs[i].type != DLRT_UNDEFINED && k < p->rank && k < inputs[i].rank; k++)
+			if (p->dims[k].symbol >= 0)
+				symbols[p->dims[k].symbol] = inputs[i].dims[k];
+	}
+}
+
+/* A size to measure with, where nothing says one: 1 for the first axis (a batch), else 64, within the bounds. */
+static int64_t assumed_size(const dlrt_symbol *s, int axis)
+{
+	int64_t n = axis == 0 ? 1 : 64;
+	n = n < s->lo ? s->lo : n;
+	return n > s->hi ? s->hi : n;
+}
+
+static bool fix_symbols(session *s, const dlrt_tensor *inputs, int64_t *symbols, diag *d)
+{
+	const dlrt_model *m = s->model;
+	bool ok = true;
+	for (int i = 0; i < m->n_inputs; i++) {
+		for (int k = 0; inputs[i].type == DLRT_UNDEFINED && k < m->inputs[i].rank; k++) {
+			int symbol = m->inputs[i].dims[k].symbol;
+			if (symbol < 0 || symbols[symbol] != UNDETERMINED)
+				continue;
+			if (s->o->command == COMMAND_BENCH) {
+				symbols[symbol] = assumed_size(&m->symbols[symbol], k);
+				continue;
+			}
+			diag_error(d, DIAG_FILE(s->file), "input '%s': nothing says how large dimension '%s' is", m->inputs[i].name,
+			           m->symbols[symbol].name);
+			diag_hint(d, "--dim %s=N, or give the input as a file", m->symbols[symbol].name);
+			ok = false;
+		}
+	}
+	return ok;
+}
+
+/* The dims of inputs that have none yet. */
+static bool shape_inputs(session *s, arena *a, dlrt_tensor *inputs, diag *d)
+{
+	const dlrt_model *m = s->model;
+	int n_dims = 0, at = 0;
+	int64_t *symbols = new_array(a, int64_t, (size_t)m->n_symbols + 1), *flat = NULL;
+	known_symbols(s, inputs, symbols);
+	if (!fix_symbols(s, inputs, symbols, d))
+		return false;
+	for (int i = 0; i < m->n_inputs + m->n_outputs; i++)
+		n_dims += i < m->n_inputs ? m->inputs[i].rank : m->outputs[i - m->n_inputs].rank;
+	flat = new_array(a, int64_t, (size_t)n_dims + 1);
+	if (m->dims && m->dims(symbols, flat) != DLRT_OK) {
+		diag_error(d, DIAG_FILE(s->file), "the size of an input overflows");
+		return false;
+	}
+	for (int i = 0; i < m->n_inputs; at += m->inputs[i].rank, i++) {
+		const dlrt_port *p = &m->inputs[i];
+		if (inputs[i].type != DLRT_UNDEFINED)
+			continue;
+		inputs[i] = (dlrt_tensor){.type = (dlrt_type)p->type, .rank = p->rank};
+		for (int k = 0; k < p->rank; k++) {
+			const dlrt_dim *dim = &p->dims[k];
+			inputs[i].dims[k] = dim->symbol >= 0 ? symbols[dim->symbol] : dim->symbol == DLRT_DIM_CONSTANT ? dim->value : flat[at + k];
+		}
+		if (!tensor_allocate(a, &inputs[i])) {
+			diag_error(d, DIAG_FILE(s->file), "input '%s' is too large", p->name);
+			return false;
+		}
+	}
+	return true;
+}
+
+bool session_inputs(session *s, arena *a, dlrt_tensor *inputs, diag *d)
+{
+	int n = s->model->n_inputs;
+	const char **fills = new_array(a, const char *, (size_t)n + 1);
+	bool *given = new_array(a, bool, (size_t)n + 1);
+	memset(inputs, 0, (size_t)n * sizeof *inputs);
+	if (s->o->data && !session_read_inputs(s, a, s->o->data, inputs, d))
+		return false;
+	if (!read_sources(s, a, inputs, fills, d))
+		return false;
+	for (int i = 0; i < n; i++) {
+		given[i] = inputs[i].type != DLRT_UNDEFINED && !fills[i];
+		if (fills[i])
+			inputs[i].type = DLRT_UNDEFINED;
+	}
+	if (!shape_inputs(s, a, inputs, d))
+		return false;
+	for (int i = 0; i < n; i++)
+		if (!given[i])
+			tensor_fill(&inputs[i], fills[i] ? fills[i] : "random", (uint64_t)i + 1);
+	return true;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------ */
+static void *allocate(void *user, size_t bytes, size_t align)
+{
+	return arena_alloc(user, bytes, align);
+}
+
+static void release(void *user, void *memory, size_t bytes)
+{
+	(void)user, (void)memory, (void)bytes; /* lives as long as the arena */
+}
+
+static bool failed(const session *s, dlrt_status status, const char *message, diag *d)
+{
+	if (status == DLRT_OK)
+		return false;
+	diag_error(d, DIAG_FILE(s->file), "%s%s%s", dlrt_strerror(status), *message ? ": " : "", message);
+	return true;
+}
+
+static bool fit_workspace(session *s, const dlrt_tensor *inputs, diag *d)
+{
+	size_t bytes = 0;
+	if (failed(s, dlrt_workspace_size(s->model, inputs, &bytes), "", d))
+		return false;
+	if (s->workspace && bytes <= s->workspace_bytes)
+		return true;
+	free(s->workspace);
+	s->workspace_bytes = (bytes ? bytes + ALIGN - 1 : ALIGN) / ALIGN * ALIGN;
+	s->workspace = aligned_alloc(ALIGN, s->workspace_bytes);
+	if (!s->workspace)
+		fatal("out of memory for a workspace of %zu bytes", s->workspace_bytes);
+	return true;
+}
+
+double seconds_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Shapes of outputs for these inputs; which of them depend on data; memory for the others. */
+static bool prepare_outputs(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor *outputs, diag *d)
+{
+	const dlrt_model *m = s->model;
+	char message[MESSAGE] = "";
+	dlrt_options ro = {.message = message, .message_bytes = sizeof message};
+	memset(outputs, 0, (size_t)m->n_outputs * sizeof *outputs);
+	if (failed(s, dlrt_infer_shapes(m, inputs, outputs, &ro), message, d))
+		return false;
+	for (int i = 0; i < m->n_outputs; i++) {
+		s->by_data[i] = false;
+		for (int k = 0; k < outputs[i].rank; k++)
+			s->by_data[i] = s->by_data[i] || outputs[i].dims[k] < 0;
+		if (!s->by_data[i] && !tensor_allocate(a, &outputs[i])) {
+			diag_error(d, DIAG_FILE(s->file), "output '%s' is too large", m->outputs[i].name);
+			return false;
+		}
+	}
+	return true;
+}
+
+bool session_run(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor *outputs, diag *d)
+{
+	return prepare_outputs(s, a, inputs, outputs, d) && fit_workspace(s, inputs, d) && session_rerun(s, a, inputs, outputs, d);
+}
+
+bool session_rerun(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor *outputs, diag *d)
+{
+	char message[MESSAGE] = "";
+	dlrt_options ro = {.workspace = s->workspace, .workspace_bytes = s->workspace_bytes, .threads = s->threads,
+	                   .profile = s->profile, .alloc = allocate, .release = release, .alloc_user = a,
+	                   .message = message, .message_bytes = sizeof message};
+	for (int i = 0; i < s->model->n_outputs; i++)
+		if (s->by_data[i])
+			outputs[i] = (dlrt_tensor){0};
+	double start = seconds_now();
+	dlrt_status status = dlrt_run(s->model, inputs, outputs, &ro);
+	s->seconds = seconds_now() - start;
+	return !failed(s, status, message, d);
+}
+
+/* ---- profile -------------------------------------------------------------------------------------------------------------- */
+dlrt_profile *session_start_profile(session *s, arena *a)
+{
+	dlrt_profile *p = new(a, dlrt_profile);
+	dlrt_profile_entry *entries = new_array(a, dlrt_profile_entry, (size_t)s->model->n_kernels + 1);
+	dlrt_profile_init(p, entries, s->model->n_kernels, NULL, NULL);
+	return s->profile = p;
+}
+
+/* The slowest kernel first. */
+static int *by_time(arena *a, const dlrt_profile *p)
+{
+	int *order = new_array(a, int, (size_t)p->n_entries + 1);
+	for (int i = 0; i < p->n_entries; i++) {
+		int k = i;
+		for (; k > 0 && p->entries[order[k - 1]].total_ns < p->entries[i].total_ns; k--)
+			order[k] = order[k - 1];
+		order[k] = i;
+	}
+	return order;
+}
+
+void session_print_profile(FILE *to, const session *s, const dlrt_profile *p)
+{
+	arena *a = arena_new("profile");
+	const int *order = by_time(a, p);
+	uint64_t all = 0;
+	for (int i = 0; i < p->n_entries; i++)
+		all += p->entries[i].total_ns;
+	fprintf(to, "%8s %10s %10s %6s %9s %8s  %s\n", "calls", "mean us", "min us", "%", "GFLOP/s", "GB/s", "kernel");
+	for (int i = 0; i < p->n_entries; i++) {
+		const dlrt_profile_entry *e = &p->entries[order[i]];
+		const dlrt_kernel_info *k = &s->model->kernels[order[i]];
+		double mean = e->count ? (double)e->total_ns / (double)e->count : 0, least = (double)e->min_ns;
+		fprintf(to, "%8" PRIu64 " %10.2f %10.2f %6.1f ", e->count, mean / 1e3, least / 1e3,
+		        all ? 100.0 * (double)e->total_ns / (double)all : 0);
+		if (k->flops >= 0 && k->bytes >= 0 && least > 0)
+			fprintf(to, "%9.2f %8.2f", (double)k->flops / least, (double)k->bytes / least);
+		else
+			fprintf(to, "%9s %8s", "-", "-");
+		fprintf(to, "  %s%s%s\n", k->name, *k->nodes ? ": " : "", k->nodes);
+	}
+	fprintf(to, "%8s %10.2f\n", "all", (double)all / 1e3);
+	arena_free(a);
+}
