@@ -127,24 +127,30 @@ static void multiply_add_at(tile *t, const substitution *s, sym *k, sym *at)
 	multiply_add(t, &here);
 }
 
+static void unrolled_steps(tile *t, const substitution *s, sym *k, sym *first, int64_t n)
+{
+	kernel_builder *b = &t->gl->b;
+	sym *u = kb_unroll(b, "u", n);
+	multiply_add_at(t, s, k, sym_add(first, u));
+	kb_end(b);
+}
+
 static void innermost_steps(tile *t, const substitution *s, sym *k, sym *extent)
 {
 	kernel_builder *b = &t->gl->b;
 	int64_t n;
 	bool constant = sym_is_const(extent, &n);
 	if (constant && n <= UNROLL_WHOLE) {
-		for (int64_t i = 0; i < n; i++)
-			multiply_add_at(t, s, k, sym_const(b->syms, i));
+		unrolled_steps(t, s, k, sym_const(b->syms, 0), n);
 		return;
 	}
 	sym *i = kb_for(b, "k", sym_divi(extent, UNROLL));
-	for (int u = 0; u < UNROLL; u++)
-		multiply_add_at(t, s, k, sym_addi(sym_muli(i, UNROLL), u));
+	unrolled_steps(t, s, k, sym_muli(i, UNROLL), UNROLL);
 	kb_end(b);
 	sym *whole = sym_muli(sym_divi(extent, UNROLL), UNROLL);
 	if (constant) {
-		for (int64_t rest = sym_value(whole); rest < n; rest++)
-			multiply_add_at(t, s, k, sym_const(b->syms, rest));
+		if (n % UNROLL)
+			unrolled_steps(t, s, k, whole, n % UNROLL);
 	} else if (!sym_proves_multiple(extent, UNROLL)) {
 		sym *rest = kb_for(b, "k", sym_sub(extent, whole));
 		multiply_add_at(t, s, k, sym_add(whole, rest));
