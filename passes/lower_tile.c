@@ -76,7 +76,7 @@ int tile_rows(const target *t, int64_t m, int vectors)
 			most = t->gemm[i].rows;
 	if (m > 0 && m < most)
 		most = (int)m;
-	return most > 60 ? 60 : most;
+	return most > 60 ? 60 : most < 1 ? 1 : most; /* of a row as wide as the registers, a single one */
 }
 
 /* Rows of balanced tiles: as few tiles as `most` rows allow, all equally high. */
