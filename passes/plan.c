@@ -9,13 +9,19 @@
 #include "passes/pass.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { TYPICAL_DIM = 128 };
+enum {
+	TYPICAL_DIM = 128,
+	MAX_TRIES = 200,
+	TRIED_PAIRS = 20000000, /* of blocks, in all tries of one order */
+};
 static const int64_t MAX_BOUNDED_BYTES = (int64_t)1 << 40; /* a larger bound is no bound */
 
 typedef struct placing {
 	storage *s;
 	int64_t size, at; /* units */
+	int index;        /* in the program: makes sorting the same everywhere */
 } placing;
 
 typedef struct pool {
@@ -142,7 +148,10 @@ static int by_place(const storage *a, const storage *b)
 static int largest_first(const void *x, const void *y)
 {
 	const placing *a = x, *b = y;
-	return a->size != b->size ? (a->size > b->size ? -1 : 1) : by_place(a->s, b->s);
+	if (a->size != b->size)
+		return a->size > b->size ? -1 : 1;
+	int order = by_place(a->s, b->s);
+	return order ? order : a->index - b->index;
 }
 
 static int longest_first(const void *x, const void *y)
@@ -197,23 +206,62 @@ static int64_t place_blocks(placing *blocks, int n, const placing **placed)
 	return height;
 }
 
-/* Tries each order and keeps the lowest packing. */
-static void pack_pool(pool *p, arena *a)
+/* What no packing can undercut. */
+static int64_t most_live(const pool *p)
+{
+	int64_t most = 0;
+	for (int i = 0; i < p->blocks.n; i++) {
+		int64_t live = 0;
+		const storage *s = p->blocks.v[i].s;
+		for (int k = 0; k < p->blocks.n; k++) {
+			const storage *o = p->blocks.v[k].s;
+			if (o->first_step <= s->first_step && s->first_step <= o->last_step)
+				live += p->blocks.v[k].size;
+		}
+		most = live > most ? live : most;
+	}
+	return most;
+}
+
+static void try_order(pool *p, placing *best, const placing **placed)
 {
 	int n = p->blocks.n;
+	int64_t height = place_blocks(p->blocks.v, n, placed);
+	if (p->height >= 0 && height >= p->height)
+		return;
+	p->height = height;
+	memcpy(best, p->blocks.v, (size_t)n * sizeof *best);
+}
+
+/* The block that reaches highest comes first in the next order. */
+static void promote_top(pool *p)
+{
+	int top = 0;
+	for (int i = 1; i < p->blocks.n; i++)
+		if (p->blocks.v[i].at + p->blocks.v[i].size > p->blocks.v[top].at + p->blocks.v[top].size)
+			top = i;
+	placing b = p->blocks.v[top];
+	memmove(p->blocks.v + 1, p->blocks.v, (size_t)top * sizeof b);
+	p->blocks.v[0] = b;
+}
+
+/* Tries each order, then orders in which what was too high comes first; keeps the lowest packing. */
+static void pack_pool(pool *p, arena *a)
+{
+	int n = p->blocks.n, tries = (int)(TRIED_PAIRS / ((int64_t)n * n));
+	int64_t bound = most_live(p);
 	const placing **placed = (const placing **)new_array(a, placing *, (size_t)n);
 	placing *best = new_array(a, placing, (size_t)n);
-	for (int k = 0; k < (n > 1 ? N_ORDERS : 1); k++) {
+	p->height = -1;
+	for (int k = 0; k < N_ORDERS && p->height != bound; k++) {
 		qsort(p->blocks.v, (size_t)n, sizeof *p->blocks.v, block_orders[k]);
-		int64_t height = place_blocks(p->blocks.v, n, placed);
-		if (k > 0 && height >= p->height)
-			continue;
-		p->height = height;
-		for (int i = 0; i < n; i++)
-			best[i] = p->blocks.v[i];
+		try_order(p, best, placed);
+		for (int i = 0; i < tries && i < MAX_TRIES && p->height != bound; i++) {
+			promote_top(p);
+			try_order(p, best, placed);
+		}
 	}
-	for (int i = 0; i < n; i++)
-		p->blocks.v[i] = best[i];
+	memcpy(p->blocks.v, best, (size_t)n * sizeof *best);
 }
 
 /* ---- pools and slots --------------------------------------------------------------------------------------------- */
@@ -232,9 +280,10 @@ static pool *pool_for(plan *pl, sym *unit, map *by_unit)
 	return p;
 }
 
-static void pool_add(plan *pl, pool *p, storage *s, int64_t size)
+static void pool_add(plan *pl, pool *p, int index, int64_t size)
 {
-	placing b = {.s = s, .size = size};
+	storage *s = pl->p->storages.v[index];
+	placing b = {.s = s, .size = size, .index = index};
 	vec_push(pl->a, &p->blocks, b);
 	p->first = s->first_step < p->first ? s->first_step : p->first;
 	p->last = s->last_step > p->last ? s->last_step : p->last;
@@ -252,7 +301,7 @@ static void make_pools(plan *pl, map *by_unit)
 		int64_t size = split_size(s, &unit);
 		if (!unit && !fixed)
 			fixed = pool_for(pl, NULL, NULL);
-		pool_add(pl, unit ? pool_for(pl, unit, by_unit) : fixed, s, size);
+		pool_add(pl, unit ? pool_for(pl, unit, by_unit) : fixed, i, size);
 	}
 	for (int i = 0; i < pl->pools.n; i++)
 		pack_pool(pl->pools.v[i], pl->a);
@@ -316,7 +365,7 @@ static int pool_order(const void *x, const void *y)
 	double sa = (double)ta * (double)a->height, sb = (double)tb * (double)b->height;
 	if (sa != sb)
 		return sa > sb ? -1 : 1;
-	return by_place(a->blocks.v[0].s, b->blocks.v[0].s);
+	return a->blocks.v[0].index - b->blocks.v[0].index;
 }
 
 static plan make_plan(program *p, arena *a, bool pooled)
