@@ -106,6 +106,7 @@ struct node {
 	/* The root of the kernel this node is computed in (itself, or the consumer that took it in); set by fuse. */
 	node *group;
 	void *mark; /* scratch of the running pass */
+	int order;  /* position in the list, when the running pass has numbered it */
 };
 
 struct graph {

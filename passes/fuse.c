@@ -8,6 +8,7 @@
 #include "ir/graph_build.h"
 #include "passes/access.h"
 #include "passes/fuse.h"
+#include "passes/fuse_group.h"
 #include "passes/strategy.h"
 
 enum {
@@ -65,23 +66,35 @@ static bool writes_in_place(const graph *g, const value *v, const value *whole)
 	       dtype_table[v->type].bits >= 8;
 }
 
+/* The parts run in the order of the whole; its halo is not theirs. */
+static const layout *order_only(graph *g, const value *whole)
+{
+	if (!whole->layout)
+		return NULL;
+	layout *l = new(g->a, layout);
+	for (int p = 0; p < whole->rank; p++)
+		l->order[p] = whole->layout->order[p];
+	return l;
+}
+
 static void assemble_in_place(graph *g, node *concat)
 {
 	value *whole = concat->out[0];
 	int axis = (int)node_int(concat, "axis", 0);
 	sym *start = sym_const(g->syms, 0);
+	const layout *order = order_only(g, whole);
 	for (int i = 0; i < concat->n_in; i++) {
 		if (!writes_in_place(g, concat->in[i], whole)) {
 			g->before = concat;
 			g->src = concat->src;
 			value *copy = build_copy(g, concat->in[i]);
-			copy->layout = whole->layout;
+			copy->layout = order;
 			g->before = NULL;
 			node_set_operand(concat, i, copy);
 		}
 		value *part = concat->in[i];
 		part->alias = whole;
-		part->layout = NULL;
+		part->layout = order;
 		for (int a = 0; a < part->rank; a++)
 			part->alias_start[a] = a == axis ? start : sym_const(g->syms, 0);
 		start = sym_add(start, part->dims[axis]);
@@ -96,30 +109,25 @@ static void assemble_concats(graph *g)
 }
 
 /* ---- epilogues ------------------------------------------------------------------------------------------------------------------ */
-/* The next map that can take v from the accumulator. */
-static node *epilogue_step(const use_map *m, const graph *g, const value *v)
+/* Maps over exactly the fold's elements, in its order; a map that ends another fold's epilogue is taken. */
+static bool is_epilogue(const fuse_group *r, const node *n)
 {
-	node *u = only_user(m, g, v);
-	if (!u || u->op != OP_MAP || !is_alone(u) || u->mark || v->alias || has_halo(v) || !value_dims_equal(u->out[0], v) || !same_order(u->out[0], v))
-		return NULL;
-	return u;
+	return n->op == OP_MAP && is_alone(n) && !n->mark && value_dims_equal(n->out[0], r->full) && same_order(n->out[0], r->full);
 }
 
 static void fuse_epilogue(const use_map *m, graph *g, node *anchor)
 {
-	vec(node *) chain = {0};
-	node *root = anchor;
-	for (node *u; (u = epilogue_step(m, g, root->out[0])) && chain.n < 24; root = u) {
-		vec_push(g->a, &chain, root);
-		u->mark = anchor; /* taken: no second fold may end in it */
+	fuse_group r = {.g = g, .uses = m, .eligible = is_epilogue, .full = anchor->out[0], .member = {anchor}, .n = 1};
+	anchor->mark = anchor;
+	if (has_halo(anchor->out[0]) || anchor->out[0]->alias || !grow_forward(&r))
+		return;
+	node *root = r.member[r.n - 1];
+	for (int i = 0; i < r.n; i++) {
+		r.member[i]->mark = anchor;
+		r.member[i]->group = root;
+		if (r.member[i] != root)
+			r.member[i]->out[0]->place = i ? PLACE_INLINE : PLACE_LOCAL;
 	}
-	for (int i = 0; i < chain.n; i++) {
-		chain.v[i]->out[0]->place = i ? PLACE_INLINE : PLACE_LOCAL;
-		chain.v[i]->group = root;
-	}
-	if (chain.n)
-		root->group = root;
-	root->mark = anchor;
 }
 
 /* ---- computed where used ------------------------------------------------------------------------------------------------------------ */
@@ -222,11 +230,14 @@ static void inline_producers(graph *g, pass_ctx *ctx)
 
 bool pass_fuse(graph *g, pass_ctx *ctx)
 {
-	for_each_node(n, g)
-		n->mark = NULL;
 	assemble_concats(g);
+	int order = 0;
+	for_each_node(n, g) {
+		n->mark = NULL;
+		n->order = order++;
+	}
 	use_map *m = use_map_new(ctx->scratch, g);
-	fuse_rows(g, m, ctx);
+	fuse_rows(g, m);
 	for_each_node(n, g)
 		if (is_fold(n) && is_alone(n) && !n->mark)
 			fuse_epilogue(m, g, n);

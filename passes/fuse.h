@@ -11,4 +11,4 @@ bool is_alone(const node *n);
 /* The one node that uses v, when there is no other use at all. */
 node *only_user(const use_map *m, const graph *g, const value *v);
 /* Row fusion: groups reductions and maps over the same rows; marks their nodes. */
-void fuse_rows(graph *g, const use_map *m, pass_ctx *ctx);
+void fuse_rows(graph *g, const use_map *m);
