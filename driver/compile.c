@@ -186,5 +186,7 @@ bool compilation_run(compilation *c, const compile_options *o, bool lowered, dia
 	pass_ctx ctx = {.model = c->a, .target = o->target, .opt = o->opt, .evaluate = evaluate_constants, .d = d};
 	if (!c->g)
 		return c->p->workspace_bytes || finish_program(c->p, &ctx);
-	return pipeline_run(c->g, &ctx, &o->pipeline, c->a, lowered ? &c->p : NULL) && diag_error_count(d) == 0;
+	bool ok = pipeline_run(c->g, &ctx, &o->pipeline, c->a, lowered ? &c->p : NULL) && diag_error_count(d) == 0;
+	file_drop_pages(&c->file); /* most weights were packed: their originals are not read again */
+	return ok;
 }

@@ -148,6 +148,18 @@ static bool reads_once(const node *n)
 	}
 }
 
+/* Whether each element of v is read once in all, views looked through. */
+static bool read_once(const use_map *m, const value *v)
+{
+	uses u = uses_of(m, v);
+	if (u.n == 0)
+		return true;
+	const node *user = u.v[0].user;
+	if (u.n > 1 || !reads_once(user))
+		return false;
+	return !op_is_view(user->op) || read_once(m, user->out[0]);
+}
+
 static bool broadcasts(const value *v, const node *user)
 {
 	return user->op == OP_MAP && value_size(v) != value_size(user->out[0]);
@@ -210,7 +222,9 @@ static bool may_vanish(const use_map *m, const graph *g, arena *scratch, const n
 		return true;
 	if (op_is_view(n->op))
 		return view_may_vanish(m, g, scratch, n);
-	if (n->op == OP_CONCAT || n->op == OP_PAD || n->op == OP_RESIZE)
+	if (n->op == OP_CONCAT || n->op == OP_RESIZE)
+		return false;
+	if (n->op == OP_PAD && !read_once(m, v))
 		return false;
 	return map_may_vanish(m, n);
 }

@@ -56,12 +56,25 @@ static void add_ports(lowering *lw)
 }
 
 /* ---- reading and writing inside a kernel ------------------------------------------------------------------------------ */
+/* What a kernel may assume of a storage's address.  Constants keep the alignment they have in the model file, so that code
+ * compiled in memory uses them where they are. */
+static int align_of(const storage *s)
+{
+	if (s->kind == STORAGE_ARENA)
+		return BUFFER_ALIGN;
+	if (s->kind != STORAGE_CONST || !s->data)
+		return 1;
+	int align = BUFFER_ALIGN;
+	while ((uintptr_t)s->data->data % (uintptr_t)align)
+		align /= 2;
+	return align;
+}
+
 static buffer *param_of(group_lowering *gl, storage *s, bool written)
 {
 	buffer *b = map_get(gl->params, s);
 	if (!b) {
-		int align = s->kind == STORAGE_CONST || s->kind == STORAGE_ARENA ? 64 : 1;
-		b = kb_param(&gl->b, s->name, s->type, s->size, written, align);
+		b = kb_param(&gl->b, s->name, s->type, s->size, written, align_of(s));
 		map_put(gl->params, s, b);
 		vec_push(gl->b.a, &gl->args, s);
 	}

@@ -55,6 +55,12 @@ bool file_map(const char *path, file_data *out, diag *d)
 	return map_fd(fd, path, out, d);
 }
 
+void file_drop_pages(const file_data *f)
+{
+	if (f->mapped)
+		madvise((void *)f->data, f->size, MADV_DONTNEED);
+}
+
 void file_unmap(file_data *f)
 {
 	if (f->mapped)

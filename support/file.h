@@ -16,6 +16,8 @@ typedef struct file_data {
 
 /* Only regular files: a directory, a pipe or a device is an error. */
 bool file_map(const char *path, file_data *out, diag *d);
+/* Gives the memory behind a mapped file back to the system; what is read later comes from the disk again. */
+void file_drop_pages(const file_data *f);
 void file_unmap(file_data *f);
 
 /* Readers see the old file or the whole new one. A path that is no regular file (/dev/stdout) is written directly. */
