@@ -177,6 +177,30 @@ static value *concat_flatten(graph *g, node *n)
 	return value_dims_equal(v, n->out[0]) ? v : NULL;
 }
 
+static bool is_prefix(const node *m, const node *n)
+{
+	if (m->op != OP_CONCAT || m->n_in < 2 || m->n_in >= n->n_in || node_int(m, "axis", -1) != node_int(n, "axis", -1))
+		return false;
+	return memcmp(m->in, n->in, (size_t)m->n_in * sizeof *m->in) == 0;
+}
+
+/* With y = concat(a, b) at hand, concat(a, b, c) = concat(y, c), which may be stored around y (dense blocks). */
+static value *concat_prefix(graph *g, node *n)
+{
+	const node *longest = NULL;
+	for (const node *m = g->first; m != n; m = m->next)
+		if (is_prefix(m, n) && m->out[0]->n_uses > 0 && (!longest || m->n_in > longest->n_in))
+			longest = m;
+	if (!longest)
+		return NULL;
+	vec(value *) parts = {0};
+	vec_push(g->a, &parts, longest->out[0]);
+	for (int i = longest->n_in; i < n->n_in; i++)
+		vec_push(g->a, &parts, n->in[i]);
+	value *v = build_concat(g, parts.v, parts.n, (int)node_int(n, "axis", 0));
+	return value_dims_equal(v, n->out[0]) ? v : NULL;
+}
+
 /* ---- gather ------------------------------------------------------------------------------------------------------ */
 /* Constant indices start, start + by ... that lie inside an axis of size `dim` (all negative ones count from the end). */
 static bool arithmetic_indices(const value *indices, sym *dim, sym **start, int64_t *by)
@@ -238,6 +262,7 @@ const simplify_rule movement_rules[] = {
 	{OP_PAD, pad_nothing},
 	{OP_TILE, tile_of_ones},
 	{OP_CONCAT, concat_flatten},
+	{OP_CONCAT, concat_prefix},
 	{OP_GATHER, gather_of_range},
 	{OP_REDUCE, reduce_of_ones},
 	{0},

@@ -55,6 +55,9 @@ static void test_movement(void **state)
 		 "%y = map %2, %1 { (%0 - %1) } : f32[2,4,3]\n}\n", OP_TILE, 3},
 		{"graph @concat(%x: f32[2,3], %z: f32[2,0]) -> (%y: f32[2,9]) {\n"
 		 "%1 = concat %x, %z, %x {axis=1} : f32[2,6]\n%y = concat %1, %x {axis=1} : f32[2,9]\n}\n", OP_CONST, 1},
+		{"graph @dense(%x: f32[2,3], %z: f32[2,3]) -> (%y: f32[2,6], %t: f32[2,9], %u: f32[2,12]) {\n"
+		 "%y = concat %x, %z {axis=1} : f32[2,6]\n%t = concat %x, %z, %x {axis=1} : f32[2,9]\n"
+		 "%u = concat %x, %z, %x, %z {axis=1} : f32[2,12]\n}\n", OP_CONST, 3},
 		{"graph @gather(%x: f32[3,5]) -> (%y: f32[2,3]) {\nconst %i: i64[2] = [-1, -3]\n"
 		 "%1 = gather %x, %i {axis=1} : f32[3,2]\n%y = transpose %1 {perm=[1,0]} : f32[2,3]\n}\n", OP_GATHER, 2},
 		{"graph @pick(%x: f32[3,N,4]) -> (%y: f32[N,4]) {\nconst %i: i64[] = [1]\n"
