@@ -65,6 +65,18 @@ value *import_identity(importer *im, const onnx_node *n)
 	return input(im, n, 0);
 }
 
+/* a * sigmoid(alpha * a) * b.  ONNX SwiGLU-28. */
+value *import_swiglu(importer *im, const onnx_node *n)
+{
+	value *a = input(im, n, 0), *b = input(im, n, 1);
+	expect_type(im, n, a, TYPES_FLOAT);
+	expect_same_type(im, n, a, b);
+	expect_rank(im, n, b, a->rank, a->rank);
+	const expr *e = operand(im, 0, a);
+	const expr *gate = op1(im, EXPR_SIGMOID, op2n(im, EXPR_MUL, e, attr_float(im, n, "alpha", 1)));
+	return map_as(im, a->type, op2(im, EXPR_MUL, op2(im, EXPR_MUL, e, gate), operand(im, 1, b)), (value *[]){a, b}, 2);
+}
+
 /* 1 / x.  ONNX Reciprocal-13. */
 value *import_reciprocal(importer *im, const onnx_node *n)
 {
@@ -298,6 +310,11 @@ static value *cast(importer *im, const onnx_node *n, value *x, dtype to)
 		return cast_without_saturation(im, n, x, to);
 	if (to == F8E8M0 && rounding[0] != 'u')
 		refuse(im, n, "round_mode=%s is not supported, only up", rounding);
+	if (dtype_is_float(x->type) && dtype_table[to].bits < 8 && dtype_table[to].class == CLASS_UINT) {
+		/* through a signed integer: negative numbers wrap in packed types, as in ONNX's reference */
+		const expr *whole = expr_cast(im->exprs, I32, operand(im, 0, x));
+		return map_as(im, to, expr_cast(im->exprs, dtype_table[to].compute, whole), &x, 1);
+	}
 	return build_cast(im->graph, to, x);
 }
 
@@ -496,7 +513,8 @@ value *import_dropout(importer *im, const onnx_node *n)
 	attr_ignore(n, "consumed_inputs");
 	if (n->version < 7 && attr_int(im, n, "is_test", 0) == 0 && result_wanted(n, 1))
 		refuse(im, n, "training (is_test=0) is not supported");
-	if (training && int_of(im, n, training, "training_mode") != 0)
+	bool is_training = training && int_of(im, n, training, "training_mode") != 0;
+	if (is_training && (!input_or_null(n, 1) || float_of(im, n, n->in[1], "ratio") != 0))
 		refuse(im, n, "training_mode is not supported");
 	if (result_wanted(n, 1)) {
 		value *kept = build_scalar_int(im->graph, n->version < 10 ? x->type : BOOL, 1);

@@ -67,23 +67,38 @@ value *import_constant_of_shape(importer *im, const onnx_node *n)
 	return build_expand(im->graph, reshape(im, one, NULL, 0), shape.v, shape.n);
 }
 
-/* The number of elements of a range of floats, all bounds constant. */
-static int64_t float_count(importer *im, const onnx_node *n, double start, double limit, double delta)
+/* The whole number that v is known to hold: an integer, a constant, or a size that was converted to a float; or NULL. */
+static sym *whole_number(importer *im, const value *v)
 {
-	double count = ceil((limit - start) / delta);
-	if (!(count < 1e15))
-		refuse(im, n, "from %g to %g in steps of %g has too many elements", start, limit, delta);
-	return count > 0 ? (int64_t)count : 0;
+	const tensor *t = constant_of(v);
+	if (v->elements)
+		return v->n_elements == 1 ? v->elements[0] : NULL;
+	if (t && t->n_elements == 1 && dtype_is_float(t->type)) {
+		double x = tensor_float(t, 0);
+		return x == floor(x) && fabs(x) < INT32_MAX ? size(im, (int64_t)x) : NULL;
+	}
+	bool is_map = v->def && v->def->op == OP_MAP && v->def->n_in == 1;
+	const expr *e = is_map ? node_expr(v->def) : NULL;
+	if (!e || e->op != EXPR_CAST || e->in[0]->op != EXPR_ARG)
+		return NULL;
+	return whole_number(im, v->def->in[0]);
+}
+
+/* start, start + delta, ... for `count` elements. */
+static value *float_steps(importer *im, dtype type, double start, double delta, sym *count)
+{
+	value *i = build_iota(im->graph, &count, 1, 0);
+	const expr *e = expr_cast(im->exprs, dtype_table[type].compute, operand(im, 0, i));
+	return map_as(im, type, op2n(im, EXPR_ADD, op2n(im, EXPR_MUL, e, delta), start), &i, 1);
 }
 
 static value *float_range(importer *im, const onnx_node *n, dtype type)
 {
 	double start = float_of(im, n, input(im, n, 0), "start"), limit = float_of(im, n, input(im, n, 1), "limit");
-	double delta = float_of(im, n, input(im, n, 2), "delta");
-	sym *count = size(im, float_count(im, n, start, limit, delta));
-	value *i = build_iota(im->graph, &count, 1, 0);
-	const expr *e = expr_cast(im->exprs, dtype_table[type].compute, operand(im, 0, i));
-	return map_as(im, type, op2n(im, EXPR_ADD, op2n(im, EXPR_MUL, e, delta), start), &i, 1);
+	double delta = float_of(im, n, input(im, n, 2), "delta"), count = ceil((limit - start) / delta);
+	if (!(count < 1e15))
+		refuse(im, n, "from %g to %g in steps of %g has too many elements", start, limit, delta);
+	return float_steps(im, type, start, delta, size(im, count > 0 ? (int64_t)count : 0));
 }
 
 /* start, start + delta, ... below limit.  ONNX Range-27. */
@@ -91,10 +106,17 @@ value *import_range(importer *im, const onnx_node *n)
 {
 	dtype type = input(im, n, 0)->type;
 	attr_ignore(n, "stash_type"); /* narrow floats are always computed in f32 */
-	if (dtype_is_float(type))
+	sym *bound[3];
+	for (int i = 0; i < 3; i++)
+		bound[i] = whole_number(im, input(im, n, i));
+	int64_t delta;
+	bool whole = bound[0] && bound[1] && bound[2] && sym_is_const(bound[2], &delta);
+	if (dtype_is_float(type) && !whole)
 		return float_range(im, n, type);
-	sym *start = element_of(im, n, input(im, n, 0), "start"), *limit = element_of(im, n, input(im, n, 1), "limit");
-	int64_t delta = int_of(im, n, input(im, n, 2), "delta");
+	sym *start = whole ? bound[0] : element_of(im, n, input(im, n, 0), "start");
+	sym *limit = whole ? bound[1] : element_of(im, n, input(im, n, 1), "limit");
+	if (!whole)
+		delta = int_of(im, n, input(im, n, 2), "delta");
 	if (delta == 0 || delta == INT64_MIN)
 		refuse(im, n, "delta is %lld", (long long)delta);
 	sym *span = delta > 0 ? sym_sub(limit, start) : sym_sub(start, limit);
@@ -102,7 +124,35 @@ value *import_range(importer *im, const onnx_node *n)
 	value *i = build_iota(im->graph, &count, 1, 0);
 	const expr *e = op2(im, EXPR_MUL, operand(im, 0, i), expr_int(im->exprs, I64, delta));
 	e = op2(im, EXPR_ADD, e, expr_index(im->exprs, start));
-	return map_as(im, type, expr_cast(im->exprs, type, e), &i, 1);
+	return map_as(im, type, expr_cast(im->exprs, dtype_table[type].compute, e), &i, 1);
+}
+
+/* size, data type and period of a window function: x = 2 pi i / N (N - 1 when symmetric) for i < N, in f32 or f64. */
+static value *window_angles(importer *im, const onnx_node *n, dtype *type)
+{
+	sym *count = element_of(im, n, input(im, n, 0), "size");
+	bool periodic = attr_flag(im, n, "periodic", true);
+	*type = attr_dtype(im, n, "output_datatype", F32);
+	if (!dtype_is_float(*type))
+		refuse(im, n, "output_datatype is %s, must be floating point", dtype_name(*type));
+	value *i = build_iota(im->graph, &count, 1, 0);
+	const expr *e = op2n(im, EXPR_MUL, expr_cast(im->exprs, F64, operand(im, 0, i)), 6.28318530717958647693);
+	e = op2(im, EXPR_DIV, e, sym_number(im, periodic ? count : sym_addi(count, -1), F64));
+	return map_as(im, F64, e, &i, 1);
+}
+
+/* a - b cos(x) + c cos(2x).  ONNX HannWindow-17, HammingWindow-17, BlackmanWindow-17. */
+value *import_window(importer *im, const onnx_node *n)
+{
+	static const double rows[][3] = {{0.5, 0.5, 0}, {25.0 / 46, 21.0 / 46, 0}, {0.42, 0.5, 0.08}};
+	const double *c = rows[n->op->arg];
+	dtype type;
+	value *angle = window_angles(im, n, &type);
+	const expr *x = operand(im, 0, angle);
+	const expr *first = op2n(im, EXPR_MUL, op1(im, EXPR_COS, x), -c[1]);
+	const expr *second = op2n(im, EXPR_MUL, op1(im, EXPR_COS, op2n(im, EXPR_MUL, x, 2)), c[2]);
+	const expr *e = op2n(im, EXPR_ADD, op2(im, EXPR_ADD, first, second), c[0]);
+	return map_as(im, type, expr_cast(im->exprs, dtype_table[type].compute, e), &angle, 1);
 }
 
 /* ---- views --------------------------------------------------------------------------------------------------------------- */
@@ -517,6 +567,33 @@ value *import_pad(importer *im, const onnx_node *n)
 		hi[at] = pads.v[count + i];
 	}
 	return build_pad(im->graph, x, lo, hi, mode, mode[0] == 'c' ? fill : NULL);
+}
+
+/* Half of to - from, rounded toward 0. */
+static sym *half_difference(importer *im, sym *from, sym *to)
+{
+	sym *zero = size(im, 0);
+	return sym_sub(sym_divi(sym_max(sym_sub(to, from), zero), 2), sym_divi(sym_max(sym_sub(from, to), zero), 2));
+}
+
+/* Cut or bordered with zeros to a size, keeping the centre.  ONNX CenterCropPad-18. */
+value *import_center_crop_pad(importer *im, const onnx_node *n)
+{
+	value *x = input(im, n, 0);
+	sym_list to = elements_of(im, n, input(im, n, 1), "the shape");
+	int_list axes = attr_ints(im, n, "axes");
+	sym *lo[MAX_RANK], *hi[MAX_RANK];
+	int count = axes.given ? axes.n : x->rank;
+	if (to.n != count || count > x->rank)
+		refuse(im, n, "the shape has %d entries for %d axes", to.n, count);
+	for (int i = 0; i < x->rank; i++)
+		lo[i] = hi[i] = size(im, 0);
+	for (int i = 0; i < count; i++) {
+		int at = axes.given ? axis_in(im, n, axes.v[i], x->rank) : i;
+		lo[at] = half_difference(im, x->dims[at], to.v[i]);
+		hi[at] = sym_sub(sym_sub(to.v[i], x->dims[at]), lo[at]);
+	}
+	return build_pad(im->graph, x, lo, hi, "constant", NULL);
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------------------- */
