@@ -51,6 +51,8 @@ const expr *known_scalar(graph *g, const value *v)
 	if (t && t->data && t->n_elements == 1)
 		return dtype_is_float(v->type) ? expr_float(g->exprs, compute, tensor_float(t, 0))
 					       : expr_int(g->exprs, compute, tensor_int(t, 0));
+	if (v->def && v->def->op == OP_MAP && v->def->n_in == 0 && node_expr(v->def)->type == v->type)
+		return node_expr(v->def);
 	if (v->n_elements != 1 || !v->elements)
 		return NULL;
 	int64_t i;

@@ -80,7 +80,7 @@ static void test_algebra(void **state)
 		 "%1 = map %x, %c { (%0 * %1) } : f32[2,3]\n%y = map %1 { abs(%0) } : f32[2,3]\n}\n", OP_CONST, 1},
 		{"graph @sizes(%x: f32[N,3]) -> (%y: f32[N,3]) {\n%1 = sizes {values=[N,3], shape=[2]} : i64[2]\n"
 		 "const %i: i64[] = [0]\n%2 = gather %1, %i {axis=0} : i64[]\n%3 = map %2 { cast<f32>(%0) } : f32[]\n"
-		 "%y = map %x, %3 { (%0 / %1) } : f32[N,3]\n}\n", OP_GATHER, 2},
+		 "%y = map %x, %3 { (%0 / %1) } : f32[N,3]\n}\n", OP_GATHER, 1},
 	};
 	run_rows(rows, N_ROWS(rows));
 }
