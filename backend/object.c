@@ -40,7 +40,8 @@ typedef struct output {
 static bool is_special(const char *path)
 {
 	struct stat s;
-	return !stat(path, &s) && !S_ISREG(s.st_mode);
+	bool standard = !strcmp(path, "/dev/stdout") || !strcmp(path, "/dev/stderr"); /* may be a regular file now */
+	return standard || (!stat(path, &s) && !S_ISREG(s.st_mode));
 }
 
 /* Creates an empty file beside `path`, or among temporary files when that is a device; the name is in the arena. */

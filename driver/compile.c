@@ -97,6 +97,75 @@ static bool is_quantised(const graph *g)
 	return false;
 }
 
+/* ---- --dim for a graph in text: its symbols are there already ------------------------------------------------------------- */
+typedef struct fixing {
+	graph *g;
+	sym *dim, *number;
+} fixing;
+
+static const expr *fix_leaf(const expr *leaf, void *user)
+{
+	const fixing *f = user;
+	return leaf->op == EXPR_INDEX ? expr_index(f->g->exprs, sym_replace(leaf->index, f->dim, f->number)) : leaf;
+}
+
+static void fix_syms(const fixing *f, sym **v, int n)
+{
+	for (int i = 0; i < n; i++)
+		v[i] = sym_replace(v[i], f->dim, f->number);
+}
+
+static void fix_value(const fixing *f, value *v)
+{
+	fix_syms(f, v->dims, v->rank);
+	if (v->elements)
+		fix_syms(f, v->elements, v->n_elements);
+}
+
+static void fix_attr(const fixing *f, attr *a)
+{
+	if (a->kind == ATTR_SYMS) {
+		sym **changed = new_array(f->g->a, sym *, (size_t)a->n + 1);
+		memcpy(changed, a->syms, (size_t)a->n * sizeof *changed);
+		fix_syms(f, changed, a->n);
+		a->syms = changed;
+	} else if (a->kind == ATTR_EXPR) {
+		fixing copy = *f;
+		a->expr = expr_map_leaves(f->g->exprs, a->expr, fix_leaf, &copy);
+	}
+}
+
+/* The number in place of the dim, everywhere. */
+static void fix_dim(graph *g, sym *dim, int64_t number)
+{
+	fixing f = {g, dim, sym_const(g->syms, number)};
+	for (int i = 0; i < g->inputs.n; i++)
+		fix_value(&f, g->inputs.v[i]);
+	for_each_node(n, g) {
+		for (int i = 0; i < n->n_out; i++)
+			fix_value(&f, n->out[i]);
+		for (int i = 0; i < n->n_attrs; i++)
+			fix_attr(&f, &n->attrs[i]);
+	}
+}
+
+static bool apply_dims(graph *g, const char *path, const import_options *o, diag *d)
+{
+	for (int i = 0; i < o->n_dims; i++) {
+		const dim_range *r = &o->dims[i];
+		sym *dim = sym_find_dim(g->syms, r->name);
+		if (!dim)
+			diag_error(d, DIAG_FILE(path), "--dim names \"%s\", but there is no such dim", r->name);
+		else if (r->lo < dim->lo || r->lo > dim->hi)
+			diag_error(d, DIAG_FILE(path), "--dim %s: %lld is outside the bounds of the text", r->name, (long long)r->lo);
+		else if (r->lo == r->hi)
+			fix_dim(g, dim, r->lo);
+		else
+			sym_set_range(dim, r->lo, r->hi < dim->hi ? r->hi : dim->hi);
+	}
+	return diag_error_count(d) == 0;
+}
+
 bool compilation_open(compilation *c, const char *path, const compile_options *o, diag *d)
 {
 	*c = (compilation){.a = arena_new("model")};
@@ -105,10 +174,14 @@ bool compilation_open(compilation *c, const char *path, const compile_options *o
 	const char *text = (const char *)c->file.data;
 	if (is_text(path) && is_program(text, c->file.size)) {
 		c->p = program_parse(c->a, path, text, c->file.size, d);
+		if (o->import.n_dims)
+			diag_error(d, DIAG_FILE(path), "--dim is for graphs, but this file holds kernels");
 		return c->p && diag_error_count(d) == 0;
 	}
 	if (is_text(path)) {
 		c->g = graph_parse(c->a, path, text, c->file.size, d);
+		if (c->g && !apply_dims(c->g, path, &o->import, d))
+			return false;
 	} else {
 		import_options import = o->import;
 		import.files = &c->files;

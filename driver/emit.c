@@ -136,9 +136,45 @@ static const char *with_suffix(arena *a, const char *path, const char *suffix)
 	return arena_printf(a, "%.*s%s", (int)(dot - path), path, suffix);
 }
 
+/* A directory of our own for files that go elsewhere in the end; NULL, reported. */
+static char *scratch_dir(emission *e)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *dir = arena_printf(e->a, "%s/dlcc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (mkdtemp(dir))
+		return dir;
+	diag_error(e->d, DIAG_FILE(dir), "cannot create a directory: %s", strerror(errno));
+	return NULL;
+}
+
+static bool copy_to_stdout(const char *path, diag *d)
+{
+	file_data file;
+	if (!file_map(path, &file, d))
+		return false;
+	fwrite(file.data, 1, file.size, stdout); /* main looks for errors */
+	file_unmap(&file);
+	return true;
+}
+
+/* By way of a file: an object is not written from front to back.  The weights that a text refers to by name (large ones)
+ * are kept beside a named file only. */
+static bool write_code_to_stdout(emission *e, emit_kind kind)
+{
+	char *dir = scratch_dir(e);
+	if (!dir)
+		return false;
+	const char *code = arena_printf(e->a, "%s/%s", dir, e->eo.symbol), *weights = arena_printf(e->a, "%s.weights", code);
+	bool ok = emit_file(e->c.p, &e->eo, kind, code, e->d) && copy_to_stdout(code, e->d);
+	unlink(code);
+	unlink(weights);
+	rmdir(dir);
+	return ok;
+}
+
 static bool write_code(emission *e, emit_kind kind)
 {
-	return emit_file(e->c.p, &e->eo, kind, e->path ? e->path : "/dev/stdout", e->d);
+	return e->path ? emit_file(e->c.p, &e->eo, kind, e->path, e->d) : write_code_to_stdout(e, kind);
 }
 
 static bool write_assembly(emission *e) { return write_code(e, EMIT_ASSEMBLY); }

@@ -230,7 +230,7 @@ static void unknown_option(const char *text, size_t n, diag *d)
 {
 	const char *nearest = NULL;
 	int best = NEAR;
-	diag_error(d, DIAG_NOWHERE, "unknown option '%s'", text);
+	diag_error(d, DIAG_NOWHERE, "unknown option '%.*s'", text[1] == '-' ? (int)n + 2 : (int)strlen(text), text);
 	for (int i = 0; i < N_ROWS; i++) {
 		int far = rows[i].name ? distance(text + 2, n, rows[i].name) : NEAR;
 		if (far < best) {
@@ -289,11 +289,11 @@ static int parse_option(options *o, int i, int argc, char **argv, diag *d)
 
 /* ---- arguments with a grammar of their own -------------------------------------------------------------------------- */
 /* NAME=VALUE; false, reported, without them. */
-static bool split(options *o, const char *option, const char *text, const char **name, const char **given, diag *d)
+static bool split(options *o, const char *option, const char *form, const char *text, const char **name, const char **given, diag *d)
 {
 	const char *equal = strchr(text, '=');
 	if (!equal || equal == text || !equal[1]) {
-		diag_error(d, DIAG_NOWHERE, "%s '%s': expected NAME=VALUE", option, text);
+		diag_error(d, DIAG_NOWHERE, "%s '%s': expected %s", option, text, form);
 		return false;
 	}
 	*name = arena_strndup(o->a, text, (size_t)(equal - text));
@@ -305,7 +305,7 @@ static void parse_dim(options *o, const char *text, diag *d)
 {
 	const char *name, *given;
 	dim_range r;
-	if (!split(o, "--dim", text, &name, &given, d))
+	if (!split(o, "--dim", "NAME=N or NAME=LO..HI", text, &name, &given, d))
 		return;
 	const char *dots = strstr(given, "..");
 	const char *lo = dots ? arena_strndup(o->a, given, (size_t)(dots - given)) : given;
@@ -347,7 +347,7 @@ static void parse_input(options *o, const char *text, diag *d)
 {
 	input_shape shape = {0};
 	input_source from;
-	if (!split(o, "--input", text, &from.name, &from.value, d))
+	if (!split(o, "--input", o->command == COMMAND_COMPILE ? "NAME=TYPE[DIM,...]" : "NAME=FILE or NAME=TYPE[DIM,...]", text, &from.name, &from.value, d))
 		return;
 	shape.name = from.name;
 	if (parse_shape(o, text, from.value, &shape, d)) {

@@ -112,17 +112,17 @@ static uint64_t bits_of(dtype t, double x)
 	return bits;
 }
 
-static void put(unsigned char *data, int bits, size_t i, uint64_t value)
+static void put(unsigned char *data, int bits, size_t i, uint64_t code)
 {
 	if (bits < 8) {
 		size_t per_byte = 8 / (size_t)bits;
 		unsigned mask = (1u << bits) - 1, shift = (unsigned)(i % per_byte) * (unsigned)bits;
 		unsigned char *byte = data + i / per_byte;
-		*byte = (unsigned char)((*byte & ~(mask << shift)) | ((unsigned)value & mask) << shift);
+		*byte = (unsigned char)((*byte & ~(mask << shift)) | ((unsigned)code & mask) << shift);
 		return;
 	}
 	for (int b = 0; b < bits / 8; b++)
-		data[i * ((size_t)bits / 8) + (size_t)b] = (unsigned char)(value >> 8 * b);
+		data[i * ((size_t)bits / 8) + (size_t)b] = (unsigned char)(code >> 8 * b);
 }
 
 static uint64_t next_random(uint64_t *state)
