@@ -228,7 +228,7 @@ static bool bench(session *s, arena *a, diag *d)
 int command_bench(options *o, diag *d)
 {
 	session s;
-	bool ok = session_open(&s, o, d) && bench(&s, o->a, d);
+	bool ok = session_open(&s, o, o->data, d) && bench(&s, o->a, d);
 	session_close(&s);
 	return ok && diag_error_count(d) == 0 ? 0 : 1;
 }

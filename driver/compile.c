@@ -5,6 +5,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "driver/compile.h"
 
+#include "driver/tensors.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,7 +56,23 @@ bool compile_options_of(const options *o, compile_options *out, diag *d)
 	        .target = t && o->features ? with_features(t, o) : t,
 	        .opt = o->opt,
 	};
-	return t != NULL;
+	bool ok = t != NULL;
+	for (int i = 0; i < o->fixed.n; i++)
+		ok = compile_options_fix(out, o->a, o->fixed.v[i].name, o->fixed.v[i].value, d) && ok;
+	return ok;
+}
+
+bool compile_options_fix(compile_options *c, arena *a, const char *input, const char *path, diag *d)
+{
+	dlrt_tensor data;
+	if (!tensor_read(a, path, &data, d))
+		return false;
+	tensor *kept = new(a, tensor);
+	*kept = tensor_view(a, &data);
+	vec_push(a, &c->constants, ((input_constant){input, kept}));
+	c->import.constants = c->constants.v;
+	c->import.n_constants = c->constants.n;
+	return true;
 }
 
 emit_options emit_options_of(const options *o, const compile_options *c)
@@ -172,6 +190,10 @@ bool compilation_open(compilation *c, const char *path, const compile_options *o
 	if (!file_map(path, &c->file, d))
 		return false;
 	const char *text = (const char *)c->file.data;
+	if (is_text(path) && (o->import.n_inputs || o->import.n_outputs)) {
+		diag_error(d, DIAG_FILE(path), "shapes of --input, and --output, are for ONNX models; change the text instead");
+		return false;
+	}
 	if (is_text(path) && is_program(text, c->file.size)) {
 		c->p = program_parse(c->a, path, text, c->file.size, d);
 		if (o->import.n_dims)

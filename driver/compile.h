@@ -9,6 +9,7 @@
 
 typedef struct compile_options {
 	import_options import;
+	vec(input_constant) constants; /* the array behind import.constants */
 	pipeline_options pipeline;
 	const target *target;
 	int opt; /* -O0 .. -O3 */
@@ -25,6 +26,8 @@ typedef struct compilation {
 
 /* What the command line asks for; `o` outlives it.  False after errors: an unknown CPU, say. */
 bool compile_options_of(const options *o, compile_options *out, diag *d);
+/* Fixes an input to the tensor in `path`; false, reported, when it cannot be read. */
+bool compile_options_fix(compile_options *c, arena *a, const char *input, const char *path, diag *d);
 /* The options of the backend that go with them; the symbol is left to the caller. */
 emit_options emit_options_of(const options *o, const compile_options *c);
 

@@ -59,6 +59,8 @@ static const option_row rows[] = {
 	{"input", 0, KIND_LIST, COMMAND_ALL, "NAME=f32[1,3,H,W]", "as the model says", FIELD(input_texts),
 	 .help = "the type and shape of an input; for commands that run, also its data: NAME=FILE.npy, FILE.pb, iota, random, "
 	         "ones or zeros"},
+	{"const", 0, KIND_LIST, COMMAND_ALL, "NAME=FILE", NULL, FIELD(const_texts),
+	 .help = "fix an input while compiling to the tensor in FILE (.npy or .pb); it is no input of the compiled model then"},
 	{"output", 0, KIND_LIST, COMMAND_ALL, "TENSOR", NULL, FIELD(outputs),
 	 .help = "make an inner tensor a further output, to look at it"},
 
@@ -359,6 +361,13 @@ static void parse_input(options *o, const char *text, diag *d)
 	}
 }
 
+static void parse_const(options *o, const char *text, diag *d)
+{
+	input_source from;
+	if (split(o, "--const", "NAME=FILE", text, &from.name, &from.value, d))
+		vec_push(o->a, &o->fixed, from);
+}
+
 static void parse_emit(options *o, diag *d)
 {
 	for (int i = 0; o->emit_text && i < EMITS_COUNT; i++) {
@@ -388,6 +397,8 @@ static void resolve(options *o, diag *d)
 		parse_dim(o, o->dim_texts.v[i], d);
 	for (int i = 0; i < o->input_texts.n; i++)
 		parse_input(o, o->input_texts.v[i], d);
+	for (int i = 0; i < o->const_texts.n; i++)
+		parse_const(o, o->const_texts.v[i], d);
 	if (!o->model) {
 		diag_error(d, DIAG_NOWHERE, "no model given");
 		diag_hint(d, "dlcc --help says how to use it");

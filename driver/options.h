@@ -31,7 +31,7 @@ typedef enum report_form { REPORT_NONE, REPORT_TEXT, REPORT_JSON } report_form;
 /* What is printed instead of working. */
 typedef enum info { INFO_NONE, INFO_HELP, INFO_VERSION, INFO_OPS, INFO_PASSES, INFO_TARGETS, INFO_MAN } info;
 
-/* --input NAME=VALUE of the commands that run a model: a file, or a way to fill. */
+/* --input NAME=VALUE of the commands that run a model: a file, or a way to fill.  --const NAME=FILE. */
 typedef struct input_source {
 	const char *name;
 	const char *value;
@@ -45,13 +45,13 @@ typedef struct options {
 	vec(const char *) operands; /* behind the model */
 
 	/* as written */
-	vec(const char *) dim_texts, input_texts, outputs;
+	vec(const char *) dim_texts, input_texts, const_texts, outputs;
 	const char *emit_text, *report_text;
 
 	/* of the network */
 	vec(dim_range) dims;
 	vec(input_shape) shapes;
-	vec(input_source) sources;
+	vec(input_source) sources, fixed;
 	/* of the code */
 	const char *triple, *cpu, *features;
 	int opt;

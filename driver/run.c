@@ -42,7 +42,7 @@ static bool repeat(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor 
 int command_run(options *o, diag *d)
 {
 	session s;
-	bool ok = session_open(&s, o, d);
+	bool ok = session_open(&s, o, o->data, d);
 	if (ok) {
 		dlrt_tensor *inputs = new_array(o->a, dlrt_tensor, (size_t)s.model->n_inputs + 1);
 		dlrt_tensor *outputs = new_array(o->a, dlrt_tensor, (size_t)s.model->n_outputs + 1);

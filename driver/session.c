@@ -12,11 +12,60 @@
 enum { ALIGN = DLRT_WORKSPACE_ALIGN, MESSAGE = 256 };
 
 /* ---- opening -------------------------------------------------------------------------------------------------------- */
-bool session_open(session *s, options *o, diag *d)
+static bool is_fixed(const session *s, const char *input)
+{
+	for (int i = 0; i < s->co.constants.n; i++)
+		if (!strcmp(s->co.constants.v[i].name, input))
+			return true;
+	return false;
+}
+
+static const char *input_file(const session *s, arena *a, const char *dir, const char *input, int otherwise)
+{
+	int at = otherwise;
+	for (int i = 0; i < s->notes.inputs.n; i++)
+		if (!strcmp(s->notes.inputs.v[i], input))
+			at = i;
+	return arena_printf(a, "%s/input_%d.pb", dir, at);
+}
+
+/* True when some input that sizes depend on is fixed now and was not before. */
+static bool fix_sizing_inputs(session *s, const char *dir, diag *d)
+{
+	bool fixed = false;
+	for (int i = 0; i < s->notes.sizing.n; i++) {
+		const char *name = s->notes.sizing.v[i], *path = input_file(s, s->o->a, dir, name, 0);
+		if (!is_fixed(s, name) && path_exists(path))
+			fixed = compile_options_fix(&s->co, s->o->a, arena_strndup(s->o->a, name, strlen(name)), path, d) || fixed;
+	}
+	s->fixed_to_data = s->fixed_to_data || fixed;
+	return fixed;
+}
+
+/* Imports the model; where it is refused because of inputs that sizes depend on, again with their values of the test data. */
+static bool open_model(session *s, const char *dir, diag *d)
+{
+	s->co.import.notes = &s->notes;
+	while (dir) {
+		diag *quiet = diag_new(s->o->a, NULL);
+		s->notes = (import_notes){0};
+		if (compilation_open(&s->c, s->file, &s->co, quiet)) {
+			fputs(diag_text(quiet), stderr);
+			return true;
+		}
+		bool again = fix_sizing_inputs(s, dir, d);
+		compilation_close(&s->c);
+		if (!again)
+			break;
+	}
+	s->notes = (import_notes){0};
+	return compilation_open(&s->c, s->file, &s->co, d);
+}
+
+bool session_open(session *s, options *o, const char *dir, diag *d)
 {
 	*s = (session){.o = o, .file = o->model};
-	if (!compile_options_of(o, &s->co, d) || !compilation_open(&s->c, o->model, &s->co, d) ||
-	    !compilation_run(&s->c, &s->co, true, d))
+	if (!compile_options_of(o, &s->co, d) || !open_model(s, dir, d) || !compilation_run(&s->c, &s->co, true, d))
 		return false;
 	emit_options eo = emit_options_of(o, &s->co);
 	eo.symbol = path_stem(o->a, o->model);
@@ -56,7 +105,7 @@ static int input_find(const dlrt_model *m, const char *name)
 bool session_read_inputs(session *s, arena *a, const char *dir, dlrt_tensor *inputs, diag *d)
 {
 	for (int i = 0; i < s->model->n_inputs; i++) {
-		const char *path = arena_printf(a, "%s/input_%d.pb", dir, i);
+		const char *path = input_file(s, a, dir, s->model->inputs[i].name, i);
 		if (path_exists(path) && !tensor_read(a, path, &inputs[i], d))
 			return false;
 	}

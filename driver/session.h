@@ -12,13 +12,16 @@ typedef struct session {
 	dlrt_threads *threads;   /* NULL: one */
 	dlrt_profile *profile;   /* NULL: none */
 	bool *by_data;           /* by output: its size depends on data */
+	import_notes notes;
+	bool fixed_to_data;      /* inputs that sizes depend on are fixed to their values in a directory of test data */
 	double seconds;          /* the last run */
 	void *workspace;         /* grows with the shapes that are run */
 	size_t workspace_bytes;
 	const char *file;        /* the model, for messages */
 } session;
 
-bool session_open(session *s, options *o, diag *d);
+/* With `dir`, a directory of test data, inputs that sizes depend on are fixed to their values there. */
+bool session_open(session *s, options *o, const char *dir, diag *d);
 void session_close(session *s);
 
 /* DIR/input_0.pb ... for the first inputs; NULL results in `inputs` (type DLRT_UNDEFINED) where there is no file. */

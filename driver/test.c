@@ -150,7 +150,10 @@ static bool check_set(session *s, const char *dir, diag *d)
 	const dlrt_model *m = s->model;
 	dlrt_tensor *inputs = new_array(a, dlrt_tensor, (size_t)m->n_inputs + 1);
 	dlrt_tensor *outputs = new_array(a, dlrt_tensor, (size_t)m->n_outputs + 1);
-	printf("%s\n", dir);
+	printf("%s", dir);
+	for (int i = 0; s->fixed_to_data && i < s->co.constants.n; i++)
+		printf("%s%s", i ? ", " : ": compiled for its ", s->co.constants.v[i].name);
+	putchar('\n');
 	fflush(stdout);
 	bool ok = path_is_dir(dir);
 	if (!ok)
@@ -175,9 +178,15 @@ int command_test(options *o, diag *d)
 		diag_hint(d, "name directories with input_0.pb ... and output_0.pb ..., or put test_data_set_0 beside the model");
 		return 1;
 	}
-	bool ok = session_open(&s, o, d);
-	for (int i = 0; ok && i < sets.n; i++)
-		*(check_set(&s, sets.v[i], d) ? &t.passed : &t.failed) += 1;
+	bool ok = session_open(&s, o, sets.v[0], d);
+	for (int i = 0; ok && i < sets.n; i++) {
+		if (i && s.fixed_to_data) { /* to the data of another set */
+			session_close(&s);
+			ok = session_open(&s, o, sets.v[i], d);
+		}
+		if (ok)
+			*(check_set(&s, sets.v[i], d) ? &t.passed : &t.failed) += 1;
+	}
 	session_close(&s);
 	if (ok)
 		printf("%d passed, %d failed\n", t.passed, t.failed);

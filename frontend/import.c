@@ -92,6 +92,35 @@ int axis_in(importer *im, const onnx_node *n, int64_t axis, int rank)
 
 const tensor *constant_of(const value *v) { return value_is_const(v) ? value_tensor(v) : NULL; }
 
+/* Few numbers that an application may well know beforehand: axes, k, a mode. */
+static bool is_small_input(const value *v)
+{
+	enum { SMALL = 64 };
+	int64_t n;
+	return v->rank <= 1 && (!sym_is_const(value_size(v), &n) || n <= SMALL);
+}
+
+void note_unknown(importer *im, const value *v)
+{
+	map *seen = map_new(im->a);
+	vec(const char *) found = {0};
+	map_put(seen, v, im);
+	for (int i = 0; i < map_count(seen); i++) {
+		const value *at = map_key_at(seen, i);
+		for (int k = 0; at->def && k < at->def->n_in; k++)
+			map_put(seen, at->def->in[k], im);
+		if (!at->def && !is_small_input(at))
+			return;
+		if (!at->def)
+			vec_push(im->a, &found, at->name);
+	}
+	for (int i = 0; i < found.n; i++) {
+		im->fixable = found.v[i];
+		if (im->notes)
+			vec_push(im->a, &im->notes->sizing, found.v[i]);
+	}
+}
+
 static const char *name_of(importer *im, const value *v)
 {
 	return v->name ? v->name : arena_printf(im->a, "%d", v->id);
@@ -104,9 +133,11 @@ sym_list elements_of(importer *im, const onnx_node *n, const value *v, const cha
 	if (v->elements)
 		return (sym_list){v->elements, v->n_elements};
 	const tensor *t = constant_of(v);
-	if (!t)
+	if (!t) {
+		note_unknown(im, v);
 		refuse(im, n, "%s (\"%s\") is computed from data while the model runs; sizes must depend on shapes only", what,
 		       name_of(im, v));
+	}
 	if (t->n_elements > MAX_INLINED_NODES)
 		refuse(im, n, "%s has %zu elements", what, t->n_elements);
 	sym **list = new_array(im->a, sym *, t->n_elements);
@@ -145,6 +176,8 @@ int64_t int_of(importer *im, const onnx_node *n, const value *v, const char *wha
 double float_of(importer *im, const onnx_node *n, const value *v, const char *what)
 {
 	const tensor *t = constant_of(v);
+	if (!t)
+		note_unknown(im, v);
 	if (!t || t->n_elements != 1 || t->type == STRING)
 		refuse(im, n, "%s must be a constant of one element", what);
 	return tensor_float(t, 0);

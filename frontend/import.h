@@ -50,6 +50,8 @@ struct importer {
 	tensor_store store;
 	const Onnx__ModelProto *model;
 	map *dim_params; /* every name that the model gives to a dim */
+	import_notes *notes;
+	const char *fixable; /* an input that note_unknown found for the node being imported, or NULL */
 	int n_nodes;
 };
 
@@ -83,6 +85,8 @@ sym *element_of(importer *im, const onnx_node *n, const value *v, const char *wh
 /* The same when they must be constants. */
 const int64_t *ints_of(importer *im, const onnx_node *n, const value *v, const char *what, int *count);
 int64_t int_of(importer *im, const onnx_node *n, const value *v, const char *what);
+/* Before refusing v because its elements are not known: notes the inputs that it is computed from, when they are small. */
+void note_unknown(importer *im, const value *v);
 /* Constant tensor or NULL. */
 const tensor *constant_of(const value *v);
 double float_of(importer *im, const onnx_node *n, const value *v, const char *what); /* a constant of one element */

@@ -44,6 +44,8 @@ static bool is_ratio(const resizing *r, const value *x, int i)
 static const tensor *floats_of(importer *im, const onnx_node *n, value *v, const char *what, int count)
 {
 	const tensor *t = constant_of(v);
+	if (!t)
+		note_unknown(im, v);
 	if (!t || !dtype_is_float(t->type))
 		refuse(im, n, "%s must be a constant of floats", what);
 	if (t->n_elements != (size_t)count)

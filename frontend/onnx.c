@@ -268,6 +268,8 @@ static void import_inputs(importer *im, scope *s, const Onnx__GraphProto *g)
 		map_put(seen, name, im);
 		if (map_has(s->values, name)) /* an initializer: a constant with a declaration */
 			continue;
+		if (im->notes)
+			vec_push(im->a, &im->notes->inputs, name);
 		map_put(s->values, name, &unknown);
 		if (diag_guard(im->diag)) {
 			value *v = import_input(im, g->input[i]);
@@ -421,12 +423,15 @@ static void import_node(importer *im, scope *s, Onnx__NodeProto **nodes, size_t 
 		.out = new_array(im->a, value *, p->n_output),
 		.at = node_at(im, s, p, index),
 	};
+	im->fixable = NULL;
 	im->graph->at = n->at;
 	im->graph->src = (source){n->at.node, n->at.node_name, n->at.op};
 	if (diag_guard(im->diag)) {
 		import_node_body(im, n, nodes, index, n_nodes);
 		diag_pop_guard(im->diag);
 	} else {
+		if (im->fixable)
+			diag_hint(im->diag, "--const %s=FILE fixes the input while compiling", im->fixable);
 		sym_clear_overflow(im->syms);
 		memset(n->out, 0, p->n_output * sizeof *n->out);
 	}
@@ -536,6 +541,7 @@ graph *onnx_import(arena *a, const char *path, const unsigned char *data, size_t
 		.diag = d,
 		.path = path,
 		.options = options,
+		.notes = options->notes,
 		.model = model,
 		.store = {.a = a, .data = data, .n = n, .dir = path_dir(a, path), .files = options->files, .diag = d},
 		.dim_params = map_new_str(a),

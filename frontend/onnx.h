@@ -33,6 +33,12 @@ typedef struct input_constant {
 	const tensor *value;
 } input_constant;
 
+/* What a caller may want to know of a model whose import failed. */
+typedef struct import_notes {
+	vec(const char *) inputs; /* of the model, in order, without initializers */
+	vec(const char *) sizing; /* small inputs that sizes depend on: fixed to constants, they would not hinder the import */
+} import_notes;
+
 /* The external data files of a model: mapped while importing, closed by the caller when the graph is no longer used. */
 typedef struct onnx_files {
 	vec(file_data) maps;
@@ -49,6 +55,7 @@ typedef struct import_options {
 	const char *const *outputs; /* further outputs: names of inner tensors */
 	int n_outputs;
 	onnx_files *files; /* NULL: external data is refused */
+	import_notes *notes; /* or NULL */
 } import_options;
 
 /* The graph of the model in data[0..n); `path` names it in messages, and external data lies in its directory.
