@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CAP = 64 };
+enum { FIRST_CAP = 64, WHOLE_DIGITS = 6 };
 
 static char empty[1]; /* data of builders that hold nothing yet; never written, because cap is 0 */
 
@@ -97,7 +97,10 @@ void str_add_float(str *s, double value, int is_f32)
 	}
 	char text[40];
 	int enough = is_f32 ? 9 : 17; /* digits that always suffice */
-	for (int digits = 1; digits <= enough; digits++) {
+	int whole = 1;                /* digits before the point, so that 40 is not written as 4e+01 */
+	for (double x = fabs(value); x >= 10 && whole < WHOLE_DIGITS; x /= 10)
+		whole++;
+	for (int digits = whole < WHOLE_DIGITS ? whole : 1; digits <= enough; digits++) {
 		snprintf(text, sizeof text, "%.*g", digits, value);
 		if (reads_back(text, value, is_f32))
 			break;
