@@ -13,6 +13,7 @@
 
 enum {
 	CHEAP = 3, /* scalar operations that may be computed several times rather than stored */
+	MAX_CHAIN = 100, /* nodes computed one inside the other: the lowering recurses over them */
 };
 
 /* ---- facts ------------------------------------------------------------------------------------------------------------ */
@@ -229,13 +230,25 @@ static bool may_vanish(const use_map *m, const graph *g, arena *scratch, const n
 	return map_may_vanish(m, n);
 }
 
+/* How deep n would lie inside the kernel of its users. */
+static int chain_of(const use_map *m, const int *chain, const node *n)
+{
+	uses u = uses_of(m, n->out[0]);
+	int most = 0;
+	for (int i = 0; i < u.n; i++)
+		most = chain[u.v[i].user->id] > most ? chain[u.v[i].user->id] : most;
+	return most + 1;
+}
+
 static void inline_producers(graph *g, pass_ctx *ctx)
 {
 	const use_map *m = use_map_new(ctx->scratch, g);
+	int *chain = new_array(ctx->scratch, int, (size_t)g->next_node_id + 1);
 	for (node *n = g->last; n; n = n->prev) {
-		if (!may_vanish(m, g, ctx->scratch, n))
+		if (!may_vanish(m, g, ctx->scratch, n) || chain_of(m, chain, n) > MAX_CHAIN)
 			continue;
 		n->out[0]->place = PLACE_INLINE;
+		chain[n->id] = chain_of(m, chain, n);
 		uses u = uses_of(m, n->out[0]);
 		if (u.n)
 			n->group = u.v[0].user->group ? u.v[0].user->group : u.v[0].user;
