@@ -105,6 +105,18 @@ static bool is_program(const char *text, size_t n)
 	return (size_t)(end - text) >= sizeof word - 1 && !memcmp(text, word, sizeof word - 1);
 }
 
+/* What the parser leaves to the verifier; in text that somebody wrote it is an error, not a bug. */
+static bool program_is_sound(const program *p, const char *path, diag *d)
+{
+	const char *why = NULL;
+	arena *scratch = arena_new("verify");
+	bool ok = program_verify(p, scratch, &why);
+	if (!ok)
+		diag_error(d, DIAG_FILE(path), "%s", why);
+	arena_free(scratch);
+	return ok;
+}
+
 static bool is_quantised(const graph *g)
 {
 	static const char *const signs[] = {"Quantize", "QLinear", "Integer", "NBits"};
@@ -198,7 +210,7 @@ bool compilation_open(compilation *c, const char *path, const compile_options *o
 		c->p = program_parse(c->a, path, text, c->file.size, d);
 		if (o->import.n_dims)
 			diag_error(d, DIAG_FILE(path), "--dim is for graphs, but this file holds kernels");
-		return c->p && diag_error_count(d) == 0;
+		return c->p && diag_error_count(d) == 0 && program_is_sound(c->p, path, d);
 	}
 	if (is_text(path)) {
 		c->g = graph_parse(c->a, path, text, c->file.size, d);
