@@ -95,6 +95,14 @@ buffer *store_place(group_lowering *gl, const value *v, coord at, sym **index)
 	return param_of(gl, storage_of(gl->in, base), true);
 }
 
+buffer *scratch_of(group_lowering *gl, const char *hint, dtype t, sym *elements)
+{
+	const char *name = arena_printf(gl->in->a, "%s.%s", gl->b.k->name, hint);
+	storage *s = storage_new(gl->in->p, name, STORAGE_ARENA, t, elements);
+	vec_push(gl->b.a, &gl->scratch, s);
+	return param_of(gl, s, true);
+}
+
 void bind_scalar(group_lowering *gl, const value *v, const expr *e)
 {
 	binding *bound = new(gl->b.a, binding);
@@ -187,11 +195,20 @@ static void count_work(group_lowering *gl, const node *anchor)
 	gl->b.k->flops = n;
 }
 
+static bool is_scratch(const group_lowering *gl, const storage *s)
+{
+	for (int i = 0; i < gl->scratch.n; i++)
+		if (gl->scratch.v[i] == s)
+			return true;
+	return false;
+}
+
 static void count_bytes(group_lowering *gl)
 {
 	sym *bytes = sym_const(gl->b.syms, 0);
 	for (int i = 0; i < gl->args.n; i++)
-		bytes = sym_add(bytes, sym_ceildiv(sym_muli(gl->args.v[i]->size, dtype_table[gl->args.v[i]->type].bits), sym_const(gl->b.syms, 8)));
+		if (!is_scratch(gl, gl->args.v[i]))
+			bytes = sym_add(bytes, sym_ceildiv(sym_muli(gl->args.v[i]->size, dtype_table[gl->args.v[i]->type].bits), sym_const(gl->b.syms, 8)));
 	gl->b.k->bytes = bytes;
 }
 

@@ -28,6 +28,7 @@ typedef struct group_lowering {
 	map *params;           /* storage -> buffer */
 	map *values;           /* value computed in this kernel -> binding */
 	vec(storage *) args;
+	vec(storage *) scratch; /* those among args that hold nothing before or behind the kernel */
 	struct rows *rows;     /* of a row kernel being written (lower_rows.c) */
 } group_lowering;
 
@@ -44,6 +45,9 @@ void unbind(group_lowering *gl, const value *v);
 const expr *root_element(group_lowering *gl, coord at);
 /* The buffer and index where `v` is stored at `at`. */
 buffer *store_place(group_lowering *gl, const value *v, coord at, sym **index);
+/* Working memory of this kernel alone, in the arena: for what is too large for the stack.  A slice belongs to one iteration of
+ * the parallel loop. */
+buffer *scratch_of(group_lowering *gl, const char *hint, dtype t, sym *elements);
 
 /* acc `combine` term, as a fused multiply-add where that is what it is. */
 const expr *fold_step(kernel_builder *b, const reduction *r, const expr *acc, const expr *term);

@@ -6,17 +6,9 @@
  *   direct     rows are output pixels (wide x high neighbours), columns output channels of one group,
  *              weights [G][panel][tap][C/g][vectors * lanes]
  *   depthwise  rows are output pixels, lanes channels, weights [tap][C]                                                 */
-#include "passes/strategy.h"
+#include "passes/conv.h"
 
 #include <assert.h>
-
-typedef struct conv_shape {
-	int spatial;
-	const int64_t *strides, *dilations;
-	int64_t lo[MAX_RANK], hi[MAX_RANK], kernel[MAX_RANK];
-	int64_t taps, group;
-	int64_t group_in, group_out; /* channels per group */
-} conv_shape;
 
 /* False when the filter or the padding is not constant. */
 static bool conv_shape_of(const node *n, conv_shape *c)
@@ -51,7 +43,7 @@ static bool taps_in_memory(const node *n, const conv_shape *c)
 	return true;
 }
 
-static bool applies_to_weights(const node *n, conv_shape *c)
+bool conv_fits_tiles(const node *n, conv_shape *c)
 {
 	return computes_in_f32(n) && value_is_const(n->in[1]) && !n->in[1]->layout && n->in[0]->rank >= 3 && conv_shape_of(n, c) &&
 	       taps_in_memory(n, c);
@@ -61,6 +53,15 @@ static sym *pixels_of(const node *n)
 {
 	const value *out = n->out[0];
 	return sym_product(out->dims[0]->ctx, out->dims + 2, out->rank - 2);
+}
+
+double conv_pixels(const node *n)
+{
+	const value *out = n->out[0];
+	double pixels = (double)(out->dims[0]->hi < INT64_MAX ? out->dims[0]->hi : 1);
+	for (int i = 2; i < out->rank; i++)
+		pixels *= (double)typical_size(out->dims[i]);
+	return pixels;
 }
 
 static bool has_halo(const value *v)
@@ -138,7 +139,7 @@ static int64_t bytes_behind_row(const node *n, const tile_problem *tp, const con
 	return width * channels * 4;
 }
 
-static const expr *bias_of(group_lowering *gl, const node *n, sym *channel)
+const expr *conv_bias(group_lowering *gl, const node *n, sym *channel)
 {
 	if (node_operands(n) < 3)
 		return NULL;
@@ -146,7 +147,7 @@ static const expr *bias_of(group_lowering *gl, const node *n, sym *channel)
 	return kb_read(&gl->b, n->in[2], at);
 }
 
-static sym **sym_list(graph *g, const int64_t *v, int n)
+sym **sym_list(graph *g, const int64_t *v, int n)
 {
 	sym **s = new_array(g->a, sym *, (size_t)n);
 	for (int i = 0; i < n; i++)
@@ -159,7 +160,7 @@ bool direct_applies(const node *n, const pass_ctx *ctx)
 {
 	(void)ctx;
 	conv_shape c;
-	return applies_to_weights(n, &c);
+	return conv_fits_tiles(n, &c);
 }
 
 double direct_cost(const node *n, const pass_ctx *ctx)
@@ -167,7 +168,8 @@ double direct_cost(const node *n, const pass_ctx *ctx)
 	conv_shape c;
 	conv_shape_of(n, &c);
 	int lanes = target_lanes(ctx->target, F32);
-	return (double)c.group * (double)((c.group_out + lanes - 1) / lanes) * (double)c.group_in * (double)c.taps;
+	double steps = (double)c.group_in * (double)c.taps;
+	return conv_pixels(n) * (double)c.group * (double)((c.group_out + lanes - 1) / lanes) * steps;
 }
 
 /* Pixels the tile's rows run over: all of them for a pointwise convolution, else one line of the output. */
@@ -218,7 +220,7 @@ void direct_lower(group_lowering *gl, node *n)
 	tp.a = kb_read(&gl->b, n->in[0], tap_coord(n, &c, tp.at, sym_add(sym_muli(g, c.group_in), channel), tap));
 	coord packed = {.rank = 5, .i = {g, sym_divi(tp.col, columns), tap_index, channel, sym_modi(tp.col, columns)}};
 	tp.b = kb_read(&gl->b, w, packed);
-	tp.init = bias_of(gl, n, tp.at.i[1]);
+	tp.init = conv_bias(gl, n, tp.at.i[1]);
 	tp.a_row_bytes = bytes_behind_row(n, &tp, &c, c.group_in);
 	lower_tile(gl, &tp);
 }
@@ -228,7 +230,7 @@ bool depthwise_applies(const node *n, const pass_ctx *ctx)
 {
 	(void)ctx;
 	conv_shape c;
-	return applies_to_weights(n, &c) && c.group > 1 && c.group_in == 1 && c.group_out == 1;
+	return conv_fits_tiles(n, &c) && c.group > 1 && c.group_in == 1 && c.group_out == 1;
 }
 
 double depthwise_cost(const node *n, const pass_ctx *ctx)
@@ -236,7 +238,7 @@ double depthwise_cost(const node *n, const pass_ctx *ctx)
 	conv_shape c;
 	conv_shape_of(n, &c);
 	int lanes = target_lanes(ctx->target, F32);
-	return (double)((c.group + lanes - 1) / lanes) * (double)c.taps;
+	return conv_pixels(n) * (double)((c.group + lanes - 1) / lanes) * (double)c.taps;
 }
 
 /* [C, 1, k...] -> [taps, C] */
@@ -269,7 +271,7 @@ void depthwise_lower(group_lowering *gl, node *n)
 	tp.a = kb_read(&gl->b, n->in[0], tap_coord(n, &c, tp.at, tp.col, tap));
 	coord packed = {.rank = 2, .i = {tap_index, tp.col}};
 	tp.b = kb_read(&gl->b, n->in[n->n_in - 1], packed);
-	tp.init = bias_of(gl, n, tp.col);
+	tp.init = conv_bias(gl, n, tp.col);
 	tp.a_row_bytes = bytes_behind_row(n, &tp, &c, c.group);
 	lower_tile(gl, &tp);
 }

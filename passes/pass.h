@@ -17,6 +17,7 @@ typedef struct pass_ctx {
 	arena *model;         /* lives as long as the graph */
 	const target *target;
 	int opt;              /* -O0 .. -O3 */
+	int winograd;         /* largest output tile of Winograd convolutions: 4, 2 or 1 (none); 0: the default, 4 */
 	evaluator evaluate;
 	void *evaluate_user;
 	diag *d;

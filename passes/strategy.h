@@ -11,7 +11,7 @@ typedef struct strategy {
 	const char *name;
 	op op;
 	bool (*applies)(const node *n, const pass_ctx *ctx);
-	/* Relative cost among the rows that apply: fewer vector operations are cheaper. */
+	/* Time relative to the other rows that apply, in vector operations at typical sizes. */
 	double (*cost)(const node *n, const pass_ctx *ctx);
 	/* Rewrites operands (weights as ordinary ops on constants, which folding performs) and adds attributes. */
 	void (*pack)(node *n, pass_ctx *ctx);
@@ -32,6 +32,8 @@ const strategy *strategy_find(const char *name);
 
 /* Appends the packed form of an operand to n. */
 void append_packed(node *n, value *packed);
+/* The value of a size where symbols of the model have typical values. */
+int64_t typical_size(const sym *s);
 /* A node whose arithmetic the register tiles do: f32, or a storage type computed in f32. */
 bool computes_in_f32(const node *n);
 
@@ -52,9 +54,13 @@ typedef struct tile_problem {
 	int max_rows;          /* of the tile */
 	substitution merged;   /* applied first: variables of axes that were merged into others */
 	int64_t a_row_bytes;   /* memory of A behind one step of the blocked row axis, for cache blocking; 0 = unknown */
+	buffer *to;            /* not NULL: sums go there as they are, at to_index of row and column, and finish is the caller's */
+	sym *to_index;
 } tile_problem;
 
 void lower_tile(group_lowering *gl, tile_problem *tp);
+/* All rows (along row[1]) of one panel, written here: for kernels of several products.  Needs `to`. */
+void lower_tile_panel(group_lowering *gl, const tile_problem *tp, sym *panel);
 
 /* Vectors per row for n columns and rows along an axis of m (-1: dynamic), and the most rows that go with them on this target. */
 int tile_vectors(const target *t, int64_t m, int64_t n);
