@@ -245,6 +245,7 @@ static const expr *simpler_const(expr_ctx *c, expr_op op, const expr *x, const e
 	case EXPR_POW: /* also of NaN: pow(x, 0) is 1 */
 		return is_number(y, 1)	       ? x :
 		       is_number(y, 2)	       ? expr_binary(c, EXPR_MUL, x, x) :
+		       is_number(y, 3)	       ? expr_binary(c, EXPR_MUL, expr_binary(c, EXPR_MUL, x, x), x) :
 		       is_number(y, 0)	       ? expr_number(c, x->type, 1) :
 		       is_float && y->f == 0.0 ? expr_number(c, x->type, 1) :
 						 NULL;
