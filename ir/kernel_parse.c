@@ -574,6 +574,7 @@ static void parse_program(reader *r, arena *a, const char *file, const char *tex
 	p->find_var = find_var;
 	p->find_leaf = find_leaf;
 	p->user = r;
+	p->as_written = true;
 	parse_expect(p, "program");
 	r->prog = program_new(a, syms, exprs, parse_symbol(p, "the name of the program (@name)"));
 	r->kernels = map_new_str(a);

@@ -636,29 +636,51 @@ static void collect_extremes(sym_kind kind, sym *s, sym **list, int *n)
 	}
 }
 
-static bool covers(sym_kind kind, sym *kept, sym *dropped)
+typedef bool order_proof(sym *a, sym *b); /* a >= b */
+
+static bool covers(sym_kind kind, sym *kept, sym *dropped, order_proof *ge)
 {
-	return kind == SYM_MIN ? sym_proves_ge(dropped, kept) : sym_proves_ge(kept, dropped);
+	return kind == SYM_MIN ? ge(dropped, kept) : ge(kept, dropped);
 }
 
-static int keep_uncovered(sym_kind kind, sym **list, int n)
+static int keep_uncovered(sym_kind kind, sym **list, int n, order_proof *ge)
 {
 	int kept = 0;
 	for (int i = 0; i < n; i++) {
 		bool covered = false;
 		for (int j = 0; j < kept && !covered; j++)
-			covered = covers(kind, list[j], list[i]);
+			covered = covers(kind, list[j], list[i], ge);
 		if (covered)
 			continue;
 		int still = 0;
 		for (int j = 0; j < kept; j++)
-			if (!covers(kind, list[i], list[j]))
+			if (!covers(kind, list[i], list[j], ge))
 				list[still++] = list[j];
 		sym *s = list[i];
 		kept = still;
 		list[kept++] = s;
 	}
 	return kept;
+}
+
+static sym *extreme_by(sym_kind kind, sym *a, sym *b, order_proof *ge)
+{
+	sym *list[MAX_EXTREMES];
+	int n = 0;
+	collect_extremes(kind, a, list, &n);
+	collect_extremes(kind, b, list, &n);
+	n = keep_uncovered(kind, list, n, ge);
+	for (int i = 1; i < n; i++) {
+		sym *s = list[i];
+		int j = i;
+		for (; j > 0 && list[j - 1]->id > s->id; j--)
+			list[j] = list[j - 1];
+		list[j] = s;
+	}
+	sym *result = list[0];
+	for (int i = 1; i < n; i++)
+		result = sym_intern(a->ctx, kind, 0, (sym *[]){result, list[i]}, 2);
+	return result;
 }
 
 static sym *extreme(sym_kind kind, sym *a, sym *b)
@@ -671,23 +693,16 @@ static sym *extreme(sym_kind kind, sym *a, sym *b)
 		return a;
 	if (sym_recall(a->ctx, kind, a, b, &known))
 		return known;
-	sym *list[MAX_EXTREMES];
-	int n = 0;
-	collect_extremes(kind, a, list, &n);
-	collect_extremes(kind, b, list, &n);
-	n = keep_uncovered(kind, list, n);
-	for (int i = 1; i < n; i++) {
-		sym *s = list[i];
-		int j = i;
-		for (; j > 0 && list[j - 1]->id > s->id; j--)
-			list[j] = list[j - 1];
-		list[j] = s;
-	}
-	sym *result = list[0];
-	for (int i = 1; i < n; i++)
-		result = sym_intern(a->ctx, kind, 0, (sym *[]){result, list[i]}, 2);
-	return sym_remember(a->ctx, kind, a, b, result);
+	return sym_remember(a->ctx, kind, a, b, extreme_by(kind, a, b, sym_proves_ge));
 }
+
+static bool range_proves_ge(sym *a, sym *b)
+{
+	return a == b || (a->lo >= b->hi && a->lo != INT64_MIN && b->hi != INT64_MAX);
+}
+
+sym *sym_min_written(sym *a, sym *b) { return extreme_by(SYM_MIN, sym_plain(a), sym_plain(b), range_proves_ge); }
+sym *sym_max_written(sym *a, sym *b) { return extreme_by(SYM_MAX, sym_plain(a), sym_plain(b), range_proves_ge); }
 
 sym *sym_min(sym *a, sym *b) { return extreme(SYM_MIN, a, b); }
 sym *sym_max(sym *a, sym *b) { return extreme(SYM_MAX, a, b); }

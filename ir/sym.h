@@ -66,6 +66,10 @@ sym *sym_ceildiv(sym *a, sym *b);
 sym *sym_mod(sym *a, sym *b);
 sym *sym_min(sym *a, sym *b);
 sym *sym_max(sym *a, sym *b);
+/* Without proofs that one operand covers the other: for text that was simplified before it was printed.  What a proof finds out
+ * depends on what was built before, so it may find more in a later life of the same expression. */
+sym *sym_min_written(sym *a, sym *b);
+sym *sym_max_written(sym *a, sym *b);
 sym *sym_addi(sym *a, int64_t b);
 sym *sym_muli(sym *a, int64_t b);
 sym *sym_divi(sym *a, int64_t b);

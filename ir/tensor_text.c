@@ -8,7 +8,7 @@
 
 enum {
 	LIST_MAX = 32,             /* elements written as numbers; more are written as bytes */
-	SPLAT_MAX_BYTES = 1 << 28, /* what a few characters of untrusted text may allocate */
+	SPLAT_MAX_BYTES = 1 << 29, /* what a few characters of untrusted text may allocate */
 };
 
 /* ---- printing ---------------------------------------------------------------------------------------------------- */

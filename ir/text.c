@@ -425,6 +425,8 @@ static sym *sym_name(parser *p)
 	bool min = parse_at(p, "min"), max = parse_at(p, "max");
 	if ((min || max) && peek(p, 0) == '(') {
 		parse_next(p);
+		if (p->as_written)
+			return sym_call(p, min ? sym_min_written : sym_max_written);
 		return sym_call(p, min ? sym_min : sym_max);
 	}
 	return sym_variable(p);

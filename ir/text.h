@@ -57,6 +57,7 @@ struct parser {
 	/* A name in an expression, already consumed: a local, or a buffer followed by "[index]", which the callback reads. */
 	const expr *(*find_leaf)(parser *p, const char *name);
 	void *user;
+	bool as_written; /* minima and maxima stay as they are written */
 
 	/* the lexer's own */
 	const char *at, *end, *line_start, *last_end; /* last_end: behind the last consumed token */

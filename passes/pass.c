@@ -3,6 +3,7 @@
  * A dump holds the input and the output of a pass, each accepted as input by dlcc; a text that stands right above is not
  * printed twice.  A violated invariant is a bug of the pass that ran last. */
 #include "passes/pass.h"
+#include "passes/verify_text.h"
 
 #include <string.h>
 #include <time.h>
@@ -115,10 +116,42 @@ static void count_time(const pass_info *p, double seconds)
 	runs_of[row]++;
 }
 
+static const print_options with_locations = {.locations = true, .max_const = DUMPED_ELEMENTS};
+
+static const char *graph_again(arena *a, const char *text, diag *d)
+{
+	graph *g = graph_parse(a, "graph", text, strlen(text), d);
+	str s = str_new(a);
+	if (g)
+		graph_print(&s, g, with_locations);
+	return g ? s.data : NULL;
+}
+
+static const char *program_again(arena *a, const char *text, diag *d)
+{
+	program *p = program_parse(a, "program", text, strlen(text), d);
+	str s = str_new(a);
+	if (p)
+		program_print(&s, p);
+	return p ? s.data : NULL;
+}
+
+static bool text_is_faithful(const runner *r, arena *scratch, const char **why)
+{
+	str s = str_new(scratch);
+	if (r->p)
+		program_print(&s, r->p);
+	else
+		graph_print(&s, r->g, with_locations);
+	return verify_text(s.data, scratch, r->p ? program_again : graph_again, why);
+}
+
 static void verify(runner *r, const char *when, const pass_info *p)
 {
 	const char *why = NULL;
-	bool ok = r->p ? program_verify(r->p, r->ctx->scratch, &why) : graph_verify(r->g, r->ctx->scratch, &why);
+	arena *scratch = r->ctx->scratch;
+	bool ok = r->p ? program_verify(r->p, scratch, &why) : graph_verify(r->g, scratch, &why);
+	ok = ok && text_is_faithful(r, scratch, &why);
 	if (!ok)
 		bug("%s pass %s: %s", when, p->name, why ? why : "the verifier gives no reason");
 }
