@@ -19,7 +19,7 @@ static const char everything[] =
 	"const %h: f16[2] = [1.0, 0.5]\n"
 	"arena %t0: f32[N*12] at 0 live 0..2\n"
 	"arena %count: i64[1]\n"
-	"workspace max(M*49152, M*16)\n"
+	"workspace max(M*16, M*49152)\n"
 	"\n"
 	"kernel @\"conv1+relu1\"(data: f32[N*12] align 4, w: f32[3], out t0: f32[N*12]) parallel t < N "
 	"nodes \"conv1 (Conv), relu1 (Relu)\" flops N*24 bytes N*96 {\n"
