@@ -1,18 +1,20 @@
 /* Places every arena storage: offsets into one workspace, shared by storages that are never live at the same time.
  *
  *   requires a lowered program; keeps everything; sets first_step, last_step, offset and workspace_bytes
- * A storage is live from the first to the last step that names it.  Sizes are  coefficient * unit  bytes, where the unit is a
- * symbolic product (1 for static and bounded sizes).  Storages of one unit form a pool, in which constant coefficients are
- * packed: largest first, each into the gap among live neighbours that fits it best.  Pools of different units cannot be
- * compared at compile time; those with disjoint lifetimes share a slot as large as the largest.  Whether to pool by unit or to
- * give each dynamic storage a pool of its own is decided by the size at typical dimensions. */
+ * A storage is live from the first to the last step that names it.  Storages are packed as blocks of their typical sizes (static
+ * and bounded sizes are exact): largest first, each into the gap among live neighbours that fits it best; other orders are
+ * tried too.  What that decides is only which of two blocks that are live together lies below the other: the packing is then
+ * valued at several sizes.  The offset of a block is the highest end of those below it, a symbolic maximum that is right for
+ * every size and simple where sizes are multiples of each other. */
 #include "passes/pass.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* Sizes at which a packing of symbolic storages is valued; every unbounded dimension has them in turn. */
+static const int64_t typical_dims[] = {48, 128, 640};
 enum {
-	TYPICAL_DIM = 128,
+	N_SAMPLES = sizeof typical_dims / sizeof *typical_dims,
 	MAX_TRIES = 200,
 	TRIED_PAIRS = 20000000, /* of blocks, in all tries of one order */
 };
@@ -20,31 +22,18 @@ static const int64_t MAX_BOUNDED_BYTES = (int64_t)1 << 40; /* a larger bound is 
 
 typedef struct placing {
 	storage *s;
-	int64_t size, at; /* units */
+	sym *bytes;       /* a multiple of the alignment */
+	int64_t sample[N_SAMPLES]; /* bytes at typical dimensions */
+	int64_t size, at; /* bytes at the sample that is packed */
 	int index;        /* in the program: makes sorting the same everywhere */
 } placing;
 
 typedef struct pool {
-	sym *unit; /* bytes; NULL: 1 */
 	vec(placing) blocks;
-	int64_t height;  /* units */
-	int first, last; /* steps */
-	int slot;
+	int n_samples;            /* 1 when all sizes are constants */
+	int64_t bound[N_SAMPLES]; /* bytes that are live at once */
+	double waste;             /* of the best packing: the worst height / bound of all samples; 0: none yet */
 } pool;
-
-typedef struct slot {
-	sym *size;
-	int64_t typical; /* the same at typical dimensions */
-	vec(const pool *) members;
-} slot;
-
-typedef struct plan {
-	program *p;
-	arena *a;
-	vec(pool *) pools;
-	vec(slot *) slots;
-	int64_t typical;
-} plan;
 
 /* ---- lifetimes --------------------------------------------------------------------------------------------------- */
 static void touch(storage *s, int at)
@@ -75,11 +64,7 @@ static bool live_together(const storage *a, const storage *b)
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 static int64_t round_up(int64_t x) { return (x + BUFFER_ALIGN - 1) / BUFFER_ALIGN * BUFFER_ALIGN; }
 
-static sym *bytes_of(const storage *s)
-{
-	return sym_ceildiv(sym_muli(s->size, dtype_table[s->type].bits), sym_const(s->size->ctx, 8));
-}
-
+/* The greatest constant that divides s for every value of its variables, as far as its form shows. */
 static int64_t gcd(int64_t a, int64_t b)
 {
 	while (b) {
@@ -90,7 +75,6 @@ static int64_t gcd(int64_t a, int64_t b)
 	return a < 0 ? -a : a;
 }
 
-/* The greatest constant that divides s for every value of its variables, as far as its form shows. */
 static int64_t coefficient_of(const sym *s)
 {
 	if (s->kind == SYM_MUL)
@@ -103,37 +87,33 @@ static int64_t coefficient_of(const sym *s)
 	return c > 0 ? c : 1;
 }
 
-/* Bytes = coefficient * unit with the coefficient a multiple of the alignment.  Where rounding the coefficient up would waste more
- * than a quarter, lines of 64 bytes are counted instead. */
-static int64_t split_size(const storage *s, sym **unit)
+/* A multiple of the alignment: rounded up where the size is bounded; otherwise by its coefficient, unless that would waste more than a
+ * quarter, else in whole lines. */
+static sym *bytes_of(const storage *s)
 {
-	sym *bytes = bytes_of(s);
-	*unit = NULL;
+	sym *bytes = sym_ceildiv(sym_muli(s->size, dtype_table[s->type].bits), sym_const(s->size->ctx, 8));
 	if (bytes->hi <= MAX_BOUNDED_BYTES)
-		return round_up(bytes->hi > 0 ? bytes->hi : 0);
+		return sym_const(bytes->ctx, round_up(bytes->hi > 0 ? bytes->hi : 0));
 	int64_t c = coefficient_of(bytes);
-	if (c > MAX_BOUNDED_BYTES || round_up(c) - c > c / 4) {
-		*unit = sym_ceildiv(bytes, sym_const(bytes->ctx, BUFFER_ALIGN));
-		return BUFFER_ALIGN;
-	}
-	*unit = sym_divi(bytes, c);
-	return round_up(c);
+	if (c <= MAX_BOUNDED_BYTES && round_up(c) - c <= c / 4)
+		return sym_muli(sym_divi(bytes, c), round_up(c));
+	return sym_muli(sym_ceildiv(bytes, sym_const(bytes->ctx, BUFFER_ALIGN)), BUFFER_ALIGN);
 }
 
-static bool typical_dim(const sym *var, int64_t *out, void *user)
+static bool dim_at(const sym *var, int64_t *out, void *user)
 {
-	(void)user;
-	*out = var->lo > TYPICAL_DIM ? var->lo : var->hi < TYPICAL_DIM ? var->hi : TYPICAL_DIM;
+	int64_t dim = *(const int64_t *)user;
+	*out = var->lo > dim ? var->lo : var->hi < dim ? var->hi : dim;
 	return true;
 }
 
-static int64_t typical_value(const sym *s)
+static int64_t value_at(const sym *s, int64_t dim)
 {
 	int64_t typical;
-	return sym_eval(s, typical_dim, NULL, &typical) ? typical : INT64_MAX / 4;
+	return sym_eval(s, dim_at, &dim, &typical) && typical < INT64_MAX / 1024 ? typical : INT64_MAX / 1024;
 }
 
-/* ---- packing a pool ---------------------------------------------------------------------------------------------- */
+/* ---- packing ---------------------------------------------------------------------------------------------- */
 typedef int placing_order(const void *, const void *);
 
 static int lifetime(const storage *s) { return s->last_step - s->first_step; }
@@ -189,48 +169,70 @@ static int64_t best_gap(const placing *const *placed, int n, const storage *s, i
 	return best >= 0 ? best : end;
 }
 
-/* Places blocks in the order given; returns the height. */
-static int64_t place_blocks(placing *blocks, int n, const placing **placed)
+/* Places blocks in the order given; `placed` has them by place then. */
+static void place_blocks(placing *blocks, int n, placing **placed)
 {
-	int64_t height = 0;
 	for (int i = 0; i < n; i++) {
 		placing *b = &blocks[i];
-		b->at = best_gap(placed, i, b->s, b->size);
+		b->at = best_gap((const placing *const *)placed, i, b->s, b->size);
 		int at = i;
 		for (; at > 0 && placed[at - 1]->at > b->at; at--)
 			placed[at] = placed[at - 1];
 		placed[at] = b;
-		if (b->at + b->size > height)
-			height = b->at + b->size;
+	}
+}
+
+/* The height at sample k of blocks that lie as placed, one above the other. */
+static int64_t height_at(placing *const *placed, int n, int k, int64_t *end)
+{
+	int64_t height = 0;
+	for (int i = 0; i < n; i++) {
+		int64_t at = 0;
+		for (int j = 0; j < i; j++)
+			if (end[j] > at && live_together(placed[i]->s, placed[j]->s))
+				at = end[j];
+		end[i] = at + placed[i]->sample[k];
+		height = end[i] > height ? end[i] : height;
 	}
 	return height;
 }
 
-/* What no packing can undercut. */
-static int64_t most_live(const pool *p)
+/* What no packing can undercut at sample k. */
+static int64_t most_live(const pool *p, int k)
 {
 	int64_t most = 0;
 	for (int i = 0; i < p->blocks.n; i++) {
 		int64_t live = 0;
 		const storage *s = p->blocks.v[i].s;
-		for (int k = 0; k < p->blocks.n; k++) {
-			const storage *o = p->blocks.v[k].s;
+		for (int j = 0; j < p->blocks.n; j++) {
+			const storage *o = p->blocks.v[j].s;
 			if (o->first_step <= s->first_step && s->first_step <= o->last_step)
-				live += p->blocks.v[k].size;
+				live += p->blocks.v[j].sample[k];
 		}
 		most = live > most ? live : most;
 	}
 	return most;
 }
 
-static void try_order(pool *p, placing *best, const placing **placed)
+typedef struct attempt {
+	placing *best;
+	placing **placed;
+	int64_t *end;
+} attempt;
+
+static void try_order(pool *p, attempt *t)
 {
 	int n = p->blocks.n;
-	int64_t height = place_blocks(p->blocks.v, n, placed);
-	if (p->height >= 0 && height >= p->height)
+	double waste = 1;
+	place_blocks(p->blocks.v, n, t->placed);
+	for (int k = 0; k < p->n_samples; k++) {
+		double ratio = (double)height_at(t->placed, n, k, t->end) / (double)(p->bound[k] + 1);
+		waste = ratio > waste ? ratio : waste;
+	}
+	if (p->waste > 0 && waste >= p->waste)
 		return;
-	p->height = height;
-	memcpy(best, p->blocks.v, (size_t)n * sizeof *best);
+	p->waste = waste;
+	memcpy(t->best, p->blocks.v, (size_t)n * sizeof *t->best);
 }
 
 /* The block that reaches highest comes first in the next order. */
@@ -245,160 +247,84 @@ static void promote_top(pool *p)
 	p->blocks.v[0] = b;
 }
 
-/* Tries each order, then orders in which what was too high comes first; keeps the lowest packing. */
+/* Tries an order, then orders in which what was too high comes first. */
+static void try_orders(pool *p, attempt *t, placing_order *order, int tries)
+{
+	qsort(p->blocks.v, (size_t)p->blocks.n, sizeof *p->blocks.v, order);
+	try_order(p, t);
+	for (int i = 0; i < tries && p->waste > 1; i++) {
+		promote_top(p);
+		try_order(p, t);
+	}
+}
+
 static void pack_pool(pool *p, arena *a)
 {
-	int n = p->blocks.n, tries = (int)(TRIED_PAIRS / ((int64_t)n * n));
-	int64_t bound = most_live(p);
-	const placing **placed = (const placing **)new_array(a, placing *, (size_t)n);
-	placing *best = new_array(a, placing, (size_t)n);
-	p->height = -1;
-	for (int k = 0; k < N_ORDERS && p->height != bound; k++) {
-		qsort(p->blocks.v, (size_t)n, sizeof *p->blocks.v, block_orders[k]);
-		try_order(p, best, placed);
-		for (int i = 0; i < tries && i < MAX_TRIES && p->height != bound; i++) {
-			promote_top(p);
-			try_order(p, best, placed);
-		}
+	int n = p->blocks.n;
+	int64_t tries = TRIED_PAIRS / ((int64_t)n * n);
+	attempt t = {new_array(a, placing, (size_t)n), new_array(a, placing *, (size_t)n), new_array(a, int64_t, (size_t)n)};
+	for (int k = 0; k < p->n_samples; k++)
+		p->bound[k] = most_live(p, k);
+	for (int k = 0; k < p->n_samples; k++) {
+		for (int i = 0; i < n; i++)
+			p->blocks.v[i].size = p->blocks.v[i].sample[k];
+		for (int order = 0; order < N_ORDERS && (p->waste == 0 || p->waste > 1); order++)
+			try_orders(p, &t, block_orders[order], tries < MAX_TRIES ? (int)tries : MAX_TRIES);
 	}
-	memcpy(p->blocks.v, best, (size_t)n * sizeof *best);
+	memcpy(p->blocks.v, t.best, (size_t)n * sizeof *t.best);
 }
 
-/* ---- pools and slots --------------------------------------------------------------------------------------------- */
-static pool *pool_for(plan *pl, sym *unit, map *by_unit)
+static pool make_pool(program *p, arena *a)
 {
-	pool *p = by_unit ? map_get(by_unit, unit) : NULL;
-	if (p)
-		return p;
-	p = new(pl->a, pool);
-	p->unit = unit;
-	p->first = INT32_MAX;
-	p->last = -1;
-	vec_push(pl->a, &pl->pools, p);
-	if (by_unit)
-		map_put(by_unit, unit, p);
-	return p;
-}
-
-static void pool_add(plan *pl, pool *p, int index, int64_t size)
-{
-	storage *s = pl->p->storages.v[index];
-	placing b = {.s = s, .size = size, .index = index};
-	vec_push(pl->a, &p->blocks, b);
-	p->first = s->first_step < p->first ? s->first_step : p->first;
-	p->last = s->last_step > p->last ? s->last_step : p->last;
-}
-
-/* Static storages always share one pool; dynamic ones do if `by_unit` is given. */
-static void make_pools(plan *pl, map *by_unit)
-{
-	pool *fixed = NULL;
-	for (int i = 0; i < pl->p->storages.n; i++) {
-		storage *s = pl->p->storages.v[i];
-		sym *unit;
+	pool all = {.n_samples = 1};
+	for (int i = 0; i < p->storages.n; i++) {
+		storage *s = p->storages.v[i];
 		if (s->kind != STORAGE_ARENA || s->first_step < 0)
 			continue;
-		int64_t size = split_size(s, &unit);
-		if (!unit && !fixed)
-			fixed = pool_for(pl, NULL, NULL);
-		pool_add(pl, unit ? pool_for(pl, unit, by_unit) : fixed, i, size);
+		placing b = {.s = s, .bytes = bytes_of(s), .index = i};
+		for (int k = 0; k < N_SAMPLES; k++)
+			b.sample[k] = value_at(b.bytes, typical_dims[k]);
+		if (!sym_is_const(b.bytes, NULL))
+			all.n_samples = N_SAMPLES;
+		vec_push(a, &all.blocks, b);
 	}
-	for (int i = 0; i < pl->pools.n; i++)
-		pack_pool(pl->pools.v[i], pl->a);
+	return all;
 }
 
-static sym *pool_bytes(const plan *pl, const pool *p)
+/* ---- offsets ------------------------------------------------------------------------------------------------------ */
+static int lowest_first(const void *x, const void *y)
 {
-	return p->unit ? sym_muli(p->unit, p->height) : sym_const(pl->p->syms, p->height);
+	const placing *a = x, *b = y;
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	return a->index - b->index;
 }
 
-static bool slot_is_free(const slot *s, const pool *p)
+/* The end of a block above which b may begin: the highest end of the blocks below b that are live with it.  One that has another
+ * of them above it needs no look. */
+static sym *highest_end(const pool *p, int n, const storage *s, sym *from)
 {
-	for (int i = 0; i < s->members.n; i++) {
-		const pool *m = s->members.v[i];
-		if (!m->unit || !p->unit || (m->first <= p->last && p->first <= m->last))
-			return false; /* static storages keep a slot of their own, so that their offsets are constants */
-	}
-	return true;
-}
-
-/* How badly a pool fits a slot; the slot of the same size is best. */
-static int64_t misfit(const slot *s, sym *size, int64_t typical)
-{
-	if (s->size == size)
-		return 0;
-	return 1 + (typical > s->typical ? typical - s->typical : (s->typical - typical) / 8);
-}
-
-static void join_slot(plan *pl, pool *p)
-{
-	sym *size = pool_bytes(pl, p);
-	int64_t typical = typical_value(size);
-	int best = -1;
-	for (int i = 0; i < pl->slots.n; i++)
-		if (slot_is_free(pl->slots.v[i], p) &&
-		    (best < 0 || misfit(pl->slots.v[i], size, typical) < misfit(pl->slots.v[best], size, typical)))
-			best = i;
-	if (best < 0) {
-		best = pl->slots.n;
-		slot *s = new(pl->a, slot);
-		s->size = size;
-		vec_push(pl->a, &pl->slots, s);
-	}
-	slot *s = pl->slots.v[best];
-	if (sym_proves_ge(size, s->size))
-		s->size = size;
-	else if (!sym_proves_ge(s->size, size))
-		s->size = sym_max(s->size, size);
-	s->typical = typical > s->typical ? typical : s->typical;
-	vec_push(pl->a, &s->members, p);
-	p->slot = best;
-}
-
-/* The static pool first, then the largest. */
-static int pool_order(const void *x, const void *y)
-{
-	const pool *a = *(pool *const *)x, *b = *(pool *const *)y;
-	if (!a->unit != !b->unit)
-		return a->unit ? 1 : -1;
-	int64_t ta = a->unit ? typical_value(a->unit) : 1, tb = b->unit ? typical_value(b->unit) : 1;
-	double sa = (double)ta * (double)a->height, sb = (double)tb * (double)b->height;
-	if (sa != sb)
-		return sa > sb ? -1 : 1;
-	return a->blocks.v[0].index - b->blocks.v[0].index;
-}
-
-static plan make_plan(program *p, arena *a, bool pooled)
-{
-	plan pl = {.p = p, .a = a};
-	make_pools(&pl, pooled ? map_new(a) : NULL);
-	if (pl.pools.n)
-		qsort(pl.pools.v, (size_t)pl.pools.n, sizeof *pl.pools.v, pool_order);
-	for (int i = 0; i < pl.pools.n; i++)
-		join_slot(&pl, pl.pools.v[i]);
-	for (int i = 0; i < pl.slots.n; i++)
-		pl.typical += pl.slots.v[i]->typical / 64;
-	return pl;
-}
-
-/* ---- the pass ---------------------------------------------------------------------------------------------------- */
-static void set_offsets(const plan *pl)
-{
-	sym *end = sym_const(pl->p->syms, 0);
-	sym **start = new_array(pl->a, sym *, (size_t)pl->slots.n + 1);
-	for (int i = 0; i < pl->slots.n; i++) {
-		start[i] = end;
-		end = sym_add(end, pl->slots.v[i]->size);
-	}
-	for (int i = 0; i < pl->pools.n; i++) {
-		const pool *p = pl->pools.v[i];
-		for (int k = 0; k < p->blocks.n; k++) {
-			sym *at = p->unit ? sym_muli(p->unit, p->blocks.v[k].at)
-					  : sym_const(pl->p->syms, p->blocks.v[k].at);
-			p->blocks.v[k].s->offset = sym_add(start[p->slot], at);
+	for (int i = 0; i < n; i++) {
+		const placing *a = &p->blocks.v[i];
+		bool counts = !s || live_together(a->s, s);
+		for (int k = i + 1; counts && k < n; k++) {
+			const storage *above = p->blocks.v[k].s;
+			counts = !live_together(a->s, above) || (s && !live_together(above, s));
 		}
+		if (counts)
+			from = sym_max(from, sym_add(a->s->offset, a->bytes));
 	}
-	pl->p->workspace_bytes = end;
+	return from;
+}
+
+static void set_offsets(program *p, pool *all)
+{
+	sym *zero = sym_const(p->syms, 0);
+	if (all->blocks.n)
+		qsort(all->blocks.v, (size_t)all->blocks.n, sizeof *all->blocks.v, lowest_first);
+	for (int i = 0; i < all->blocks.n; i++)
+		all->blocks.v[i].s->offset = highest_end(all, i, all->blocks.v[i].s, zero);
+	p->workspace_bytes = highest_end(all, all->blocks.n, NULL, zero);
 }
 
 /* Storages that no step names take no memory. */
@@ -409,11 +335,14 @@ static void set_unused(program *p)
 			p->storages.v[i]->offset = sym_const(p->syms, 0);
 }
 
+/* ---- the pass ----------------------------------------------------------------------------------------------------- */
 bool pass_plan(program *p, pass_ctx *ctx)
 {
 	find_lifetimes(p);
-	plan pooled = make_plan(p, ctx->scratch, true), single = make_plan(p, ctx->scratch, false);
-	set_offsets(pooled.typical <= single.typical ? &pooled : &single);
+	pool all = make_pool(p, ctx->scratch);
+	if (all.blocks.n)
+		pack_pool(&all, ctx->scratch);
+	set_offsets(p, &all);
 	set_unused(p);
 	if (sym_overflowed(p->syms)) {
 		diag_error(ctx->d, DIAG_NOWHERE, "the workspace has more bytes than 64-bit integers count");
@@ -426,15 +355,14 @@ int64_t plan_lower_bound(const program *p)
 {
 	int64_t bound = 0;
 	for (int at = 0; at < p->steps.n; at++) {
-		int64_t live = 0;
+		int64_t live = 0, bytes;
 		for (int i = 0; i < p->storages.n; i++) {
 			const storage *s = p->storages.v[i];
-			sym *unit;
 			if (s->kind != STORAGE_ARENA || s->first_step < 0 || s->first_step > at || s->last_step < at)
 				continue;
-			live += split_size(s, &unit);
-			if (unit)
+			if (!sym_is_const(bytes_of(s), &bytes))
 				return -1;
+			live += bytes;
 		}
 		bound = live > bound ? live : bound;
 	}
