@@ -459,7 +459,8 @@ static const char *free_name(importer *im, const char *name)
 	return name;
 }
 
-static void import_output(importer *im, const scope *s, const char *name)
+/* `declared`: the element type that the model gives the output, DTYPE_NONE when it gives none. */
+static void import_output(importer *im, const scope *s, const char *name, dtype declared)
 {
 	value *v = map_get(s->values, name);
 	diag_at at = DIAG_FILE(im->path);
@@ -472,18 +473,26 @@ static void import_output(importer *im, const scope *s, const char *name)
 		return;
 	if (v->type == STRING)
 		diag_abandon(im->diag, at, "the output \"%s\" holds strings, which are not supported", name);
+	if (declared != DTYPE_NONE && declared != v->type)
+		diag_abandon(im->diag, at, "the output \"%s\" is declared as %s, but is %s", name, dtype_name(declared), dtype_name(v->type));
 	bool named = !v->def || value_is_output(im->graph, v) || value_is_const(v);
 	graph_output(im->graph, named ? map_as(im, v->type, operand(im, 0, v), &v, 1) : v, free_name(im, name));
 }
 
-static void try_output(importer *im, const scope *s, const char *name)
+static void try_output(importer *im, const scope *s, const char *name, dtype declared)
 {
 	im->graph->at = DIAG_FILE(im->path);
 	im->graph->src = (source){.index = -1, .name = "", .op = ""};
 	if (diag_guard(im->diag)) {
-		import_output(im, s, name);
+		import_output(im, s, name, declared);
 		diag_pop_guard(im->diag);
 	}
+}
+
+static dtype declared_type(const Onnx__ValueInfoProto *p)
+{
+	const Onnx__TypeProto__Tensor *t = p->type && !kind_of(p->type) ? p->type->tensor_type : NULL;
+	return t ? dtype_of_onnx(t->elem_type) : DTYPE_NONE;
 }
 
 static void import_outputs(importer *im, const scope *s, const Onnx__GraphProto *g)
@@ -491,9 +500,9 @@ static void import_outputs(importer *im, const scope *s, const Onnx__GraphProto 
 	if (g->n_output + (size_t)im->options->n_outputs == 0)
 		diag_error(im->diag, DIAG_FILE(im->path), "the model has no output");
 	for (size_t i = 0; i < g->n_output; i++)
-		try_output(im, s, text_of(g->output[i]->name));
+		try_output(im, s, text_of(g->output[i]->name), declared_type(g->output[i]));
 	for (int i = 0; i < im->options->n_outputs; i++)
-		try_output(im, s, im->options->outputs[i]);
+		try_output(im, s, im->options->outputs[i], DTYPE_NONE);
 }
 
 /* ---- models -------------------------------------------------------------------------------------------------------------- */

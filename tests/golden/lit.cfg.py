@@ -1,6 +1,7 @@
 # Golden tests: `lit tests/golden`, with the compiler in $DLCC, or in the build directory $DLCC_BUILD (default: build).
 #
-# Substitutions: dlcc; %roundtrip exact: FILE is what dlcc prints of it; %rejects: dlcc rejects every part of FILE; %inputs: data.
+# Substitutions: dlcc; %roundtrip exact: FILE is what dlcc prints of it; %rejects: dlcc rejects every part of FILE;
+# %runs: runs FILE in every mode and prints its outputs, which are the same in all.
 # Features: x86_64, aarch64 (the host), avx2, avx512 (what it executes), asan (a sanitized compiler), qemu-aarch64.
 import os
 import platform
@@ -18,7 +19,6 @@ if not os.access(dlcc, os.X_OK):
 config.name = "dlcc"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".ir", ".test"]
-config.excludes = ["inputs"]
 config.test_source_root = root
 config.test_exec_root = os.path.join(os.path.dirname(dlcc), "golden")
 os.makedirs(config.test_exec_root, exist_ok=True)
@@ -38,7 +38,6 @@ word = r"(?<![\w./-])%s(?![\w./-])"
 config.substitutions.append((word % "dlcc", dlcc))
 config.substitutions.append(("%roundtrip", "sh %s/round_trip.sh %s" % (root, dlcc)))
 config.substitutions.append(("%rejects", "sh %s/rejects.sh %s" % (root, dlcc)))
-config.substitutions.append(("%inputs", os.path.join(root, "inputs")))
 
 config.available_features.add(platform.machine())
 try:
@@ -54,3 +53,4 @@ if shutil.which("qemu-aarch64"):
 with open(dlcc, "rb") as f:
     if b"__asan_init" in f.read():
         config.available_features.add("asan")
+config.substitutions.append(("%runs", "sh %s/runs.sh %s '%s'" % (root, dlcc, " ".join(sorted(config.available_features)))))
