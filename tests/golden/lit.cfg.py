@@ -1,7 +1,7 @@
 # Golden tests: `lit tests/golden`, with the compiler in $DLCC, or in the build directory $DLCC_BUILD (default: build).
 #
 # Substitutions: dlcc; %roundtrip exact: FILE is what dlcc prints of it; %rejects: dlcc rejects every part of FILE;
-# %runs: runs FILE in every mode and prints its outputs, which are the same in all.
+# %runs: runs FILE in every mode and prints its outputs, which are the same in all; %tests: tests DIR/net.ir in every mode.
 # Features: x86_64, aarch64 (the host), avx2, avx512 (what it executes), asan (a sanitized compiler), qemu-aarch64.
 import os
 import platform
@@ -53,4 +53,6 @@ if shutil.which("qemu-aarch64"):
 with open(dlcc, "rb") as f:
     if b"__asan_init" in f.read():
         config.available_features.add("asan")
-config.substitutions.append(("%runs", "sh %s/runs.sh %s '%s'" % (root, dlcc, " ".join(sorted(config.available_features)))))
+python = "'%s'" % sys.executable
+modes = "%s %s/modes.py %s '%s'" % (python, root, dlcc, " ".join(sorted(config.available_features)))
+config.substitutions += [("%runs", modes + " run"), ("%tests", modes + " test"), ("%python", python)]
