@@ -3,6 +3,9 @@
 
 #include "passes/strategy.h"
 
+/* Memory delivers one part in so many of a vector of weights in the time of a vector operation. */
+enum { STREAM_SHARE = 10 };
+
 typedef struct conv_shape {
 	int spatial;
 	const int64_t *strides, *dilations;

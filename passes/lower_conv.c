@@ -103,6 +103,32 @@ static bool pixels_are_one_axis(const group_lowering *gl, const node *n, const c
 	return !has_halo(n->in[0]) && !has_halo(gl->out);
 }
 
+/* Whether tiles should run over the ends of lines: lines of unknown length, or that waste more rows than the whole image does. */
+static bool lines_are_joined(const node *n, const conv_shape *c, int max_rows)
+{
+	const value *out = n->out[0];
+	int64_t width, height;
+	if (c->spatial < 2)
+		return false;
+	if (!sym_is_const(out->dims[out->rank - 1], &width) || !sym_is_const(out->dims[out->rank - 2], &height))
+		return true;
+	int64_t high = width > 0 && width < max_rows ? max_rows / width : 1;
+	double by_lines = tile_waste(width, max_rows) * (high > 1 ? tile_waste(height, (int)high) : 1);
+	return by_lines > 1.08 * tile_waste(width * height, max_rows);
+}
+
+/* The last two axes as one row axis over pixels. */
+static void join_lines(tile_problem *tp, const node *n, sym_ctx *syms)
+{
+	const value *out = n->out[0];
+	sym *height = out->dims[out->rank - 2];
+	tp->width = out->dims[out->rank - 1];
+	tp->row_extent[1] = sym_mul(height, tp->width);
+	tp->row[1] = sym_loop(syms, "pixel", tp->row_extent[1]);
+	tp->at.i[out->rank - 2] = tp->line = sym_loop(syms, "oh", height);
+	tp->at.i[out->rank - 1] = tp->place = sym_loop(syms, "ow", tp->width);
+}
+
 /* Output coordinates: batch and outer spatial axes to tp->outer, the last one or two to rows. */
 static void output_rows(group_lowering *gl, tile_problem *tp, const node *n, const conv_shape *c)
 {
@@ -121,6 +147,10 @@ static void output_rows(group_lowering *gl, tile_problem *tp, const node *n, con
 	}
 	for (int i = 0; i + 2 < c->spatial; i++)
 		tp->at.i[2 + i] = add_loop(&tp->outer, syms, "d", out->dims[2 + i]);
+	if (lines_are_joined(n, c, tp->max_rows)) {
+		join_lines(tp, n, syms);
+		return;
+	}
 	for (int r = c->spatial > 1 ? 0 : 1; r < 2; r++) {
 		int axis = 2 + c->spatial - 2 + r;
 		tp->row_extent[r] = out->dims[axis];
@@ -168,8 +198,8 @@ double direct_cost(const node *n, const pass_ctx *ctx)
 	conv_shape c;
 	conv_shape_of(n, &c);
 	int lanes = target_lanes(ctx->target, F32);
-	double steps = (double)c.group_in * (double)c.taps;
-	return conv_pixels(n) * (double)c.group * (double)((c.group_out + lanes - 1) / lanes) * steps;
+	double steps = (double)c.group * (double)((c.group_out + lanes - 1) / lanes) * (double)c.group_in * (double)c.taps;
+	return (conv_pixels(n) + STREAM_SHARE) * steps;
 }
 
 /* Pixels the tile's rows run over: all of them for a pointwise convolution, else one line of the output. */
@@ -205,8 +235,8 @@ void direct_lower(group_lowering *gl, node *n)
 	const value *w = n->in[n->n_in - 1];
 	int64_t columns = sym_value(w->dims[4]);
 	tile_problem tp = {.anchor = n, .vectors = (int)(columns / target_lanes(gl->b.target, F32))};
-	output_rows(gl, &tp, n, &c);
 	tp.max_rows = tile_rows(gl->b.target, -1, tp.vectors);
+	output_rows(gl, &tp, n, &c);
 	sym *g = add_loop(&tp.outer, syms, "g", sym_const(syms, c.group));
 	tp.col_extent = sym_const(syms, c.group_out);
 	tp.col = sym_loop(syms, "o", tp.col_extent);

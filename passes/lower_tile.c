@@ -15,6 +15,7 @@ enum {
 	DYNAMIC_BLOCK = 8,     /* row tiles per block when the extent is dynamic */
 	LINE = 16,             /* f32 elements of a cache line */
 	AHEAD = 16,            /* steps a single tile of rows fetches ahead */
+	LONG_EPILOGUE = 8,     /* scalar operations beyond which rows share one copy of the epilogue */
 };
 
 /* One concrete tile: `high` x `wide` rows. */
@@ -28,6 +29,11 @@ typedef struct tile {
 	buffer *to;
 	sym *to_index;
 	local *acc[64];
+	sym *line[64], *place[64]; /* of every row, when rows count pixels */
+	sym *lane;
+	struct { /* arrays of a tile whose epilogue is long: one loop over rows instead of a copy for each */
+		buffer *acc, *line, *place; /* acc NULL: a copy for each */
+	} spill;
 	struct { /* fetching B ahead; LINE elements at a time */
 		buffer *from;        /* NULL: nothing is */
 		int64_t lines;       /* of a panel */
@@ -55,8 +61,7 @@ static double columns_time(int64_t n, int vectors, int lanes)
 	return rest ? time + (double)rest / tile_rate((int)rest) : time;
 }
 
-/* Rows computed over rows wanted, with balanced tiles of at most `most` rows. */
-static double rows_waste(int64_t m, int most)
+double tile_waste(int64_t m, int most)
 {
 	if (m <= 0)
 		return 1;
@@ -73,7 +78,7 @@ int tile_vectors(const target *t, int64_t m, int64_t n)
 	int lanes = target_lanes(t, F32), best = 1;
 	double best_time = 0;
 	for (int i = 0; i < MAX_TILES && t->gemm[i].rows; i++) {
-		double time = columns_time(n, t->gemm[i].vectors, lanes) * rows_waste(m, t->gemm[i].rows) * (1 + 0.005 * i);
+		double time = columns_time(n, t->gemm[i].vectors, lanes) * tile_waste(m, t->gemm[i].rows) * (1 + 0.005 * i);
 		if (!best_time || time < best_time)
 			best_time = time, best = t->gemm[i].vectors;
 	}
@@ -117,6 +122,30 @@ static void substitute_row(const tile *t, substitution *s, int r)
 	sym_ctx *syms = t->gl->b.syms;
 	substitute(s, t->offset[0], sym_const(syms, r / t->wide));
 	substitute(s, t->offset[1], sym_const(syms, r % t->wide));
+	if (t->tp->line) {
+		substitute(s, t->tp->line, t->line[r]);
+		substitute(s, t->tp->place, t->place[r]);
+	}
+}
+
+/* Line and place of every row: by division for the first one, by counting for the others. */
+static void locate_rows(tile *t, const substitution *s)
+{
+	kernel_builder *b = &t->gl->b;
+	sym *width = t->tp->width;
+	substitution first = *s;
+	substitute(&first, t->offset[1], sym_const(b->syms, 0));
+	sym *pixel = sym_substitute(&first, t->tp->row[1]);
+	t->line[0] = settle(b, "line", sym_floordiv(pixel, width), t->tp->line->below);
+	t->place[0] = settle(b, "place", sym_mod(pixel, width), width);
+	for (int r = 1; r < t->wide; r++) {
+		sym *next = sym_addi(t->place[r - 1], 1);
+		const expr *ends = kb_let(b, "ends", expr_binary(b->exprs, EXPR_GE, expr_index(b->exprs, next), expr_index(b->exprs, width)));
+		const expr *along = expr_ternary(b->exprs, EXPR_SELECT, ends, expr_int(b->exprs, I64, 0), expr_index(b->exprs, next));
+		const expr *down = expr_binary(b->exprs, EXPR_ADD, expr_index(b->exprs, t->line[r - 1]), expr_cast(b->exprs, I64, ends));
+		t->place[r] = expr_to_sym(b->exprs, kb_let(b, "place", along), 0, INT64_MAX, width);
+		t->line[r] = expr_to_sym(b->exprs, kb_let(b, "line", down), 0, INT64_MAX, t->tp->line->below);
+	}
 }
 
 /* ---- fetching ahead ---------------------------------------------------------------------------------------------------------- */
@@ -268,21 +297,74 @@ static void reduction_loops(tile *t, const substitution *s)
 		kb_end(b);
 }
 
-static void epilogue(tile *t, const substitution *s)
+/* Computes the root from one accumulator, for the row that s names, and stores it. */
+static void finish_row(tile *t, const substitution *s, const expr *acc)
 {
 	group_lowering *gl = t->gl;
 	kernel_builder *b = &gl->b;
-	dtype type = t->tp->anchor->out[0]->type;
+	if (t->tp->to) {
+		kb_store(b, t->tp->to, sym_substitute(s, t->tp->to_index), acc);
+		return;
+	}
+	bind_scalar(gl, t->tp->anchor->out[0], expr_round_to(b->exprs, t->tp->anchor->out[0]->type, acc));
+	const expr *e = expr_substitute(b, s, root_element(gl, t->tp->at));
+	kb_store(b, t->to, sym_substitute(s, t->to_index), e);
+}
+
+static sym *spilled(tile *t, buffer *array, sym *row, sym *below)
+{
+	kernel_builder *b = &t->gl->b;
+	return expr_to_sym(b->exprs, kb_let(b, "at", kb_load(b, array, row)), 0, INT64_MAX, below);
+}
+
+/* A long epilogue: accumulators go to an array, one loop over its rows finishes them. */
+static void looped_epilogue(tile *t, const substitution *s)
+{
+	kernel_builder *b = &t->gl->b;
+	int rows = t->high * t->wide;
+	for (int r = 0; r < rows; r++)
+		kb_store(b, t->spill.acc, sym_addi(t->lane, (int64_t)r * t->lanes), kb_get(b, t->acc[r]));
+	sym *row = kb_for(b, "r", sym_const(b->syms, rows));
+	substitution here = *s;
+	substitute(&here, t->offset[0], sym_divi(row, t->wide));
+	substitute(&here, t->offset[1], sym_modi(row, t->wide));
+	if (t->tp->line) {
+		substitute(&here, t->tp->line, spilled(t, t->spill.line, row, t->tp->line->below));
+		substitute(&here, t->tp->place, spilled(t, t->spill.place, row, t->tp->width));
+	}
+	finish_row(t, &here, kb_load(b, t->spill.acc, sym_add(sym_muli(row, t->lanes), t->lane)));
+	kb_end(b);
+}
+
+static void epilogue(tile *t, const substitution *s)
+{
+	if (t->spill.acc) {
+		looped_epilogue(t, s);
+		return;
+	}
 	for (int r = 0; r < t->high * t->wide; r++) {
 		substitution here = *s;
 		substitute_row(t, &here, r);
-		if (t->tp->to) {
-			kb_store(b, t->tp->to, sym_substitute(&here, t->tp->to_index), kb_get(b, t->acc[r]));
-			continue;
-		}
-		bind_scalar(gl, t->tp->anchor->out[0], expr_round_to(b->exprs, type, kb_get(b, t->acc[r])));
-		const expr *e = expr_substitute(b, &here, root_element(gl, t->tp->at));
-		kb_store(b, t->to, sym_substitute(&here, t->to_index), e);
+		finish_row(t, &here, kb_get(&t->gl->b, t->acc[r]));
+	}
+}
+
+/* Declares the arrays of a long epilogue; called where the root is bound to a placeholder. */
+static void declare_spill(tile *t)
+{
+	kernel_builder *b = &t->gl->b;
+	int rows = t->high * t->wide;
+	t->spill.acc = NULL;
+	if (rows < 3 || t->tp->to || b->opt == 0 || t->gl->root == t->tp->anchor || expr_cost(root_element(t->gl, t->tp->at)) <= LONG_EPILOGUE)
+		return;
+	t->spill.acc = kb_array(b, "tile", F32, (int64_t)rows * t->lanes);
+	if (!t->tp->line)
+		return;
+	t->spill.line = kb_array(b, "lines", I64, rows);
+	t->spill.place = kb_array(b, "places", I64, rows);
+	for (int r = 0; r < rows; r++) {
+		kb_store(b, t->spill.line, sym_const(b->syms, r), expr_index(b->exprs, t->line[r]));
+		kb_store(b, t->spill.place, sym_const(b->syms, r), expr_index(b->exprs, t->place[r]));
 	}
 }
 
@@ -294,7 +376,10 @@ static void micro_kernel(tile *t, const substitution *s, sym *panel)
 	sym *start = sym_muli(panel, t->lanes);
 	if (t->ahead.from)
 		t->ahead.start = settle(b, "panel", panel_start(t, s, start), NULL);
-	sym *lane = kb_vector(b, "v", t->columns, t->lanes);
+	if (tp->line)
+		locate_rows(t, s);
+	declare_spill(t);
+	sym *lane = t->lane = kb_vector(b, "v", t->columns, t->lanes);
 	substitution inner = *s;
 	substitute(&inner, tp->col, sym_add(start, lane));
 	const expr *zero = expr_float(b->exprs, F32, 0);

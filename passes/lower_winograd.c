@@ -19,11 +19,12 @@
 enum {
 	TAPS = 3,
 	MAX_POINTS = 6,    /* along one axis: outputs of a tile + 2 */
-	BLOCK_TILES = 28,  /* per block */
+	MOST_TILES = 28,   /* per block; */
+	FEWEST_TILES = 14, /* fewer are not worth reading the weights again */
 	WORKERS = 8,       /* slices of working memory */
+	UNKNOWN_TILES = 1 << 20,
 	MIN_ITEMS = 4,     /* parallel pieces wanted: with fewer blocks, panels are shared out too */
 	DEFAULT_TILE = 4,
-	STREAM_BYTES = 3,  /* weights that arrive in the time of a vector operation */
 };
 
 /* Points of evaluation are 0, then pairs of +p and -p, then infinity: rows 2i-1 and 2i of `input` agree in even columns and
@@ -78,24 +79,44 @@ static bool fits(const node *n, const pass_ctx *ctx, const transform *f)
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/* Products of blocks of tiles, both transforms, and the weights, which every block takes from memory when they do not fit the
- * second-level cache. */
+/* Rows computed for a block of so many tiles, in balanced register tiles. */
+static int64_t rows_of_block(const target *t, int64_t tiles, int64_t columns)
+{
+	int64_t rows = tile_rows(t, tiles, tile_vectors(t, tiles, columns)), n = ceil_div(tiles, rows);
+	return n * ceil_div(tiles, n);
+}
+
+/* Tiles per block: V of a block takes about half of the second-level cache, and little is computed twice. */
+static int64_t tiles_per_block(const node *n, const target *t, const conv_shape *c, const transform *f)
+{
+	const value *out = n->out[0];
+	int64_t images, high, wide, tiles = -1, best = 0, best_rows = 0;
+	if (sym_is_const(out->dims[0], &images) && sym_is_const(out->dims[2], &high) && sym_is_const(out->dims[3], &wide))
+		tiles = images * ceil_div(high, f->outputs) * ceil_div(wide, f->outputs);
+	int64_t most = (int64_t)t->l2_kib * 144 / (f->points * f->points * c->group_in);
+	most = most < FEWEST_TILES ? FEWEST_TILES : most > MOST_TILES ? MOST_TILES : most;
+	if (tiles > 0 && tiles < most)
+		return tiles;
+	for (int64_t k = most; k > most / 2; k--) {
+		int64_t all = tiles > 0 ? tiles : UNKNOWN_TILES, rows = ceil_div(all, k) * rows_of_block(t, k, c->group_out);
+		if (!best || rows < best_rows)
+			best = k, best_rows = rows;
+	}
+	return best;
+}
+
+/* Products and transforms, and the weights on their way from memory: several times those of the filter. */
 static double cost(const node *n, const pass_ctx *ctx, const transform *f)
 {
 	conv_shape c;
 	conv_fits_tiles(n, &c);
-	const target *t = ctx->target;
 	const value *out = n->out[0];
-	int64_t lanes = target_lanes(t, F32), points = (int64_t)f->points * f->points;
-	int64_t ins = ceil_div(c.group_in, lanes), outs = ceil_div(c.group_out, lanes);
-	double images = conv_pixels(n) / (double)(typical_size(out->dims[2]) * typical_size(out->dims[3]));
-	int64_t per_image = ceil_div(typical_size(out->dims[2]), f->outputs) * ceil_div(typical_size(out->dims[3]), f->outputs);
-	double tiles = images * (double)per_image, blocks = (double)ceil_div((int64_t)tiles, BLOCK_TILES);
-	double bytes = (double)(points * c.group_in * outs * lanes) * 4;
-	double products = tiles * (double)(points * c.group_in * outs);
-	double transforms = tiles * (double)(ins * f->input_steps + outs * f->output_steps);
-	double streamed = bytes * 2 > t->l2_kib * 1024.0 ? blocks * bytes / STREAM_BYTES : 0;
-	return products + transforms + streamed;
+	int64_t lanes = target_lanes(ctx->target, F32), high = typical_size(out->dims[2]), wide = typical_size(out->dims[3]);
+	double images = conv_pixels(n) / (double)(high * wide);
+	double tiles = images * (double)(ceil_div(high, f->outputs) * ceil_div(wide, f->outputs));
+	double ins = (double)ceil_div(c.group_in, lanes), outs = (double)ceil_div(c.group_out, lanes);
+	double products = f->points * f->points * (double)c.group_in * outs;
+	return tiles * (products + ins * f->input_steps + outs * f->output_steps) + products * STREAM_SHARE;
 }
 
 /* ---- weights ---------------------------------------------------------------------------------------------------------------- */
@@ -110,23 +131,13 @@ static value *weight_matrix(graph *g, const transform *f)
 	return build_const(g, t, NULL);
 }
 
-static int64_t tiles_of(const node *n, const transform *f, int64_t *tiles)
-{
-	const value *out = n->out[0];
-	int64_t images, high, wide;
-	*tiles = -1;
-	if (sym_is_const(out->dims[0], &images) && sym_is_const(out->dims[2], &high) && sym_is_const(out->dims[3], &wide))
-		*tiles = images * ceil_div(high, f->outputs) * ceil_div(wide, f->outputs);
-	return *tiles > 0 ? ceil_div(*tiles, ceil_div(*tiles, BLOCK_TILES)) : BLOCK_TILES;
-}
-
 /* [O, C, 3, 3] -> G w G^T: [O, C, points, points] -> [panel, column, C, point] -> [panel, point, C, column] */
 static void pack(node *n, pass_ctx *ctx, const transform *f)
 {
 	graph *g = n->graph;
 	conv_shape c;
 	conv_fits_tiles(n, &c);
-	int64_t tiles, rows = tiles_of(n, f, &tiles), points = (int64_t)f->points * f->points;
+	int64_t rows = tiles_per_block(n, ctx->target, &c, f), points = (int64_t)f->points * f->points;
 	int64_t columns = (int64_t)tile_vectors(ctx->target, rows, c.group_out) * target_lanes(ctx->target, F32);
 	int64_t panels = ceil_div(c.group_out, columns), none[4] = {0}, extra[4] = {panels * columns - c.group_out};
 	value *matrix = weight_matrix(g, f), *w = build_cast(g, F64, n->in[1]);
@@ -414,10 +425,9 @@ static void find_sizes(winograd *w)
 {
 	sym_ctx *syms = w->gl->b.syms;
 	const value *out = w->n->out[0], *u = w->n->in[w->n->n_in - 1];
-	int64_t tiles;
 	conv_fits_tiles(w->n, &w->c);
 	w->lanes = target_lanes(w->gl->b.target, F32);
-	w->block = tiles_of(w->n, w->f, &tiles);
+	w->block = tiles_per_block(w->n, w->gl->b.target, &w->c, w->f);
 	w->panels = sym_value(u->dims[0]);
 	w->columns = sym_value(u->dims[3]);
 	sym *outputs = sym_const(syms, w->f->outputs);

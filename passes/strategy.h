@@ -46,6 +46,9 @@ typedef struct tile_problem {
 	loop_list outer;       /* each combination is independent: batch, group, outer spatial axes */
 	sym *row[2];           /* row[1]: innermost; row[0]: the axis around it, or NULL */
 	sym *row_extent[2];
+	/* Not NULL: row[1] counts the pixels of lines `width` long, and these stand for its line and its place in the line; they are
+	 * computed once per row of a tile, so a tile may run over the end of a line. */
+	sym *line, *place, *width;
 	sym *col, *col_extent; /* lanes run over it */
 	loop_list red;         /* reduction loops; the last one is unrolled */
 	const expr *a, *b;
@@ -64,4 +67,6 @@ void lower_tile_panel(group_lowering *gl, const tile_problem *tp, sym *panel);
 
 /* Vectors per row for n columns and rows along an axis of m (-1: dynamic), and the most rows that go with them on this target. */
 int tile_vectors(const target *t, int64_t m, int64_t n);
+/* Rows computed over rows wanted, with balanced tiles of at most `most` rows. */
+double tile_waste(int64_t m, int most);
 int tile_rows(const target *t, int64_t m, int vectors);
