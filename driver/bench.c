@@ -3,6 +3,7 @@
  * The peak of arithmetic is measured in this process by a loop of independent multiply-adds on the target's vectors, compiled
  * by the same backend. */
 #include "driver/driver.h"
+#include "driver/progress.h"
 #include "driver/session.h"
 #include "driver/tensors.h"
 
@@ -48,6 +49,7 @@ static bool measure(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor
 	vec(double) seconds = {0};
 	int64_t wanted = s->o->repeat;
 	double sum = 0;
+	progress("measuring");
 	bool ok = session_run(s, a, inputs, outputs, d);
 	for (int i = 1; ok && i < WARM_UPS && s->seconds < ENOUGH_SECONDS; i++)
 		ok = session_rerun(s, a, inputs, outputs, d);
@@ -60,6 +62,7 @@ static bool measure(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor
 		vec_push(a, &seconds, s->seconds);
 		sum += s->seconds;
 	}
+	progress_end();
 	if (ok)
 		*l = summarise(seconds.v, seconds.n);
 	return ok;

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "driver/compile.h"
 #include "driver/driver.h"
+#include "driver/progress.h"
 #include "driver/report.h"
 
 #include <errno.h>
@@ -319,14 +320,17 @@ static bool emit(emission *e)
 		diag_error(e->d, DIAG_FILE(e->o->model), "holds kernels, which no --emit=%s can be made of", emit_name(e->o->emit));
 		return false;
 	}
+	progress("optimising");
 	if (!compilation_run(&e->c, &e->co, row->lowered, e->d))
 		return false;
 	const char *path = e->path = output_path(e, row);
 	e->eo.kernel_text_path = path ? path_base(e->a, with_suffix(e->a, path, ".kernels")) : NULL;
+	progress("generating code");
 	if (!row->write(e))
 		return false;
+	progress_end();
 	if (e->o->report && row->lowered)
-		report_print(stdout, e->c.p, e->o->report);
+		report_print(path ? stdout : stderr, e->c.p, e->o->report);
 	return true;
 }
 
@@ -337,7 +341,9 @@ int command_compile(options *o, diag *d)
 	if (ok) {
 		e.eo = emit_options_of(o, &e.co);
 		e.eo.symbol = o->name ? o->name : path_stem(o->a, o->model);
+		progress("reading the model");
 		ok = compilation_open(&e.c, o->model, &e.co, d) && emit(&e);
+		progress_end();
 		compilation_close(&e.c);
 	}
 	if (o->time_passes)

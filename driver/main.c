@@ -38,6 +38,7 @@ static void print_info(const options *o)
 	case INFO_HELP: options_help(stdout, o->command); break;
 	case INFO_VERSION: printf("dlcc %s\n", DLCC_VERSION); break;
 	case INFO_OPS: list_ops(); break;
+	case INFO_ONNX: onnx_list_operators(stdout); break;
 	case INFO_PASSES: list_passes(); break;
 	case INFO_TARGETS: list_targets(); break;
 	case INFO_MAN: options_man(stdout, DLCC_VERSION); break;

@@ -94,6 +94,8 @@ static const option_row rows[] = {
 
 	{"help", 'h', KIND_INFO, COMMAND_ALL, NULL, NULL, .info = INFO_HELP, .help = "print this"},
 	{"help-ops", 0, KIND_INFO, COMMAND_COMPILE, NULL, NULL, .info = INFO_OPS, .help = "list the ops of the graph IR"},
+	{"help-onnx", 0, KIND_INFO, COMMAND_COMPILE, NULL, NULL, .info = INFO_ONNX,
+	 .help = "list the ONNX operators that are supported, with their versions"},
 	{"help-passes", 0, KIND_INFO, COMMAND_COMPILE, NULL, NULL, .info = INFO_PASSES, .help = "list the passes"},
 	{"help-targets", 0, KIND_INFO, COMMAND_COMPILE, NULL, NULL, .info = INFO_TARGETS, .help = "list the CPUs"},
 	{"help-man", 0, KIND_INFO, COMMAND_COMPILE, NULL, NULL, .info = INFO_MAN, .help = "print the manual page, as roff"},
@@ -530,7 +532,7 @@ static void man_option(FILE *to, const option_row *r)
 		fputs(".\n", to);
 	}
 	if (r->commands != COMMAND_ALL) {
-		fputs("Of:", to);
+		fputs("For:", to);
 		for (int i = 0; i < N_COMMANDS; i++)
 			if (r->commands & commands[i].c)
 				fprintf(to, " dlcc%s%s%s", *commands[i].word ? " " : "", commands[i].word,

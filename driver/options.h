@@ -29,7 +29,7 @@ typedef enum emit_what {
 typedef enum report_form { REPORT_NONE, REPORT_TEXT, REPORT_JSON } report_form;
 
 /* What is printed instead of working. */
-typedef enum info { INFO_NONE, INFO_HELP, INFO_VERSION, INFO_OPS, INFO_PASSES, INFO_TARGETS, INFO_MAN } info;
+typedef enum info { INFO_NONE, INFO_HELP, INFO_VERSION, INFO_OPS, INFO_ONNX, INFO_PASSES, INFO_TARGETS, INFO_MAN } info;
 
 /* --input NAME=VALUE of the commands that run a model: a file, or a way to fill.  --const NAME=FILE. */
 typedef struct input_source {

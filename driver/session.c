@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "driver/session.h"
 
+#include "driver/progress.h"
 #include "driver/report.h"
 #include "driver/tensors.h"
 
@@ -62,16 +63,29 @@ static bool open_model(session *s, const char *dir, diag *d)
 	return compilation_open(&s->c, s->file, &s->co, d);
 }
 
-bool session_open(session *s, options *o, const char *dir, diag *d)
+static bool compile_model(session *s, const char *dir, diag *d)
 {
-	*s = (session){.o = o, .file = o->model};
-	if (!compile_options_of(o, &s->co, d) || !open_model(s, dir, d) || !compilation_run(&s->c, &s->co, true, d))
+	options *o = s->o;
+	progress("reading the model");
+	if (!compile_options_of(o, &s->co, d) || !open_model(s, dir, d))
 		return false;
+	progress("optimising");
+	if (!compilation_run(&s->c, &s->co, true, d))
+		return false;
+	progress("generating code");
 	emit_options eo = emit_options_of(o, &s->co);
 	eo.symbol = path_stem(o->a, o->model);
 	eo.kernel_text_path = "kernels";
 	s->j = jit_compile(s->c.p, &eo, d);
-	if (!s->j)
+	return s->j != NULL;
+}
+
+bool session_open(session *s, options *o, const char *dir, diag *d)
+{
+	*s = (session){.o = o, .file = o->model};
+	bool ok = compile_model(s, dir, d);
+	progress_end();
+	if (!ok)
 		return false;
 	s->model = jit_model(s->j);
 	s->by_data = new_array(o->a, bool, (size_t)s->model->n_outputs + 1);

@@ -40,6 +40,17 @@ static const onnx_op *op_row(const char *domain, const char *name)
 	return NULL;
 }
 
+void onnx_list_operators(FILE *to)
+{
+	for (size_t i = 0; i < sizeof op_rows / sizeof op_rows[0]; i++) {
+		const onnx_op *row = &op_rows[i];
+		fprintf(to, "%s%s%s", row->domain, *row->domain ? "." : "", row->name);
+		for (int k = 0; k < MAX_VERSIONS && row->versions[k]; k++)
+			fprintf(to, "%s%d", k ? ", " : "  ", row->versions[k]);
+		fputc('\n', to);
+	}
+}
+
 /* The newest version not above `opset`, 0 when there is none. */
 static int version_at(const onnx_op *row, int64_t opset)
 {

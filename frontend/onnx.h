@@ -61,6 +61,8 @@ typedef struct import_options {
 /* The graph of the model in data[0..n); `path` names it in messages, and external data lies in its directory.
  * NULL after errors. */
 graph *onnx_import(arena *a, const char *path, const unsigned char *data, size_t n, const import_options *options, diag *d);
+/* A line for each operator that can be imported: its domain, its name, the versions known. */
+void onnx_list_operators(FILE *to);
 void onnx_files_close(onnx_files *files);
 
 /* One serialised TensorProto (backend-test data); the tensor may borrow from data.  False after an error, reported for the
