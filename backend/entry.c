@@ -4,6 +4,7 @@
  *                 through NAME.call, which knows of threads and profiles
  *   NAME.call     one call of a kernel: profile hook, then its tiles on the pool, or all of them here
  *   NAME.task     what a thread of the pool runs: a range of tiles
+ *   check         tests the assumed conditions of the caller's symbols; only when there are any
  *   workspace     the bytes that these symbols need; only when they depend on symbols
  *   dims          the dims of all ports; only when one is an expression
  *   NAME_run      the typed call; by dlrt_run_typed
@@ -11,9 +12,10 @@
  *
  * The structures are those of dlrt.h, field by field.  A kernel gets the caller's symbols, unless steps bind more of them:
  * then a copy in the order of p->dims.  A bound value outside the symbol's range ends the run with DLRT_DATA, so what was
- * sized by that range is never left. */
+ * sized by that range is never left; so does one that contradicts an assumed condition. */
 #include "backend/model.h"
 
+#include "ir/condition.h"
 #include "runtime/dlrt.h"
 
 #include <string.h>
@@ -43,7 +45,7 @@ enum { CONTEXT_PARALLEL, CONTEXT_POOL, CONTEXT_PROFILE = 4, CONTEXT_PROFILE_USER
        CONTEXT_OUTPUTS, CONTEXT_WEIGHTS };
 enum { TENSOR_DATA, TENSOR_DIMS = 3 };
 enum { ARGS_KERNEL, ARGS_BUFFERS, ARGS_SYMBOLS };
-enum { N_MODEL_FIELDS = 21 };
+enum { N_MODEL_FIELDS = 25 };
 
 /* ---- small words -------------------------------------------------------------------------------------------------- */
 
@@ -136,6 +138,86 @@ static void know_symbols(const entry *e, sizes *s, LLVMValueRef symbols)
 		const sym *dim = e->sig.symbols.v[i];
 		map_put(s->known, dim, LLVMBuildLoad2(e->b, e->i64, element(e, e->i64, symbols, i), dim->name));
 	}
+}
+
+/* ---- conditions --------------------------------------------------------------------------------------------------- */
+
+static LLVMValueRef differ(const entry *e, LLVMValueRef x, LLVMValueRef y)
+{
+	return LLVMBuildICmp(e->b, LLVMIntNE, x, y, "");
+}
+
+/* Is it violated? */
+static LLVMValueRef emit_condition(const entry *e, sizes *s, const condition *c)
+{
+	LLVMValueRef x = sizes_emit(s, c->a), y = sizes_emit(s, c->b);
+	switch (c->kind) {
+	case CONDITION_EQUAL: return differ(e, x, y);
+	case CONDITION_AT_LEAST: return LLVMBuildICmp(e->b, LLVMIntSLT, x, y, "");
+	case CONDITION_ONE_OR_EQUAL: return LLVMBuildAnd(e->b, differ(e, x, int64(e, 1)), differ(e, x, y), "");
+	}
+	bug("a condition of unknown kind");
+}
+
+static void return_if_overflow(const entry *e, sizes *s)
+{
+	if (s->overflow)
+		return_if(e, s->overflow, DLRT_RANGE);
+	s->overflow = NULL;
+}
+
+static bool is_bound_symbol(const sym *var, void *user) { return map_has(user, var); }
+
+static bool is_callers(const entry *e, const condition *c)
+{
+	return !condition_any_var(c, is_bound_symbol, e->sig.bound);
+}
+
+static int count_conditions(const entry *e)
+{
+	int n = 0;
+	for (int i = 0; i < e->p->assumed.n; i++)
+		n += is_callers(e, &e->p->assumed.v[i]);
+	return n;
+}
+
+static LLVMValueRef condition_table(const entry *e)
+{
+	int n = 0;
+	LLVMValueRef *rows = new_array(e->a, LLVMValueRef, (size_t)e->p->assumed.n);
+	for (int i = 0; i < e->p->assumed.n; i++) {
+		const condition *c = &e->p->assumed.v[i];
+		str s = str_new(e->a);
+		if (!is_callers(e, c))
+			continue;
+		condition_print(&s, c);
+		rows[n++] = text(e, s.data);
+	}
+	return table(e, e->ptr, rows, n);
+}
+
+static LLVMValueRef emit_check(const entry *e)
+{
+	if (!count_conditions(e))
+		return null_pointer(e);
+	LLVMValueRef f = begin_function(e, "check", function_type(e->i32, 2, (LLVMTypeRef[]){e->ptr, e->ptr}),
+	                                (const char *const[]){"symbols", "failed"});
+	sizes s;
+	sizes_init(&s, e->a, e->m, e->b, true);
+	know_symbols(e, &s, LLVMGetParam(f, 0));
+	LLVMValueRef failed = LLVMGetParam(f, 1);
+	int32_t n = 0;
+	for (int i = 0; i < e->p->assumed.n; i++) {
+		if (!is_callers(e, &e->p->assumed.v[i]))
+			continue;
+		LLVMValueRef bad = emit_condition(e, &s, &e->p->assumed.v[i]);
+		LLVMBuildStore(e->b, int32(e, -1), failed);
+		return_if_overflow(e, &s);
+		LLVMBuildStore(e->b, int32(e, n++), failed);
+		return_if(e, bad, DLRT_DIMS);
+	}
+	return_ok(e);
+	return f;
 }
 
 /* ---- workspace and dims ------------------------------------------------------------------------------------------- */
@@ -323,17 +405,24 @@ static LLVMValueRef emit_alloc(const run_code *r, LLVMValueRef bytes)
 	return memory;
 }
 
+/* Checked arithmetic on the symbols that are known at this place of `run`. */
+static void sizes_of_known(const run_code *r, sizes *s)
+{
+	const entry *e = r->e;
+	sizes_init(s, e->a, e->m, e->b, true);
+	for (int i = 0; i < e->p->dims.n; i++) {
+		const sym *dim = e->p->dims.v[i];
+		if (map_has(r->sizes.known, dim))
+			map_put(s->known, dim, map_get(r->sizes.known, dim));
+	}
+}
+
 /* An output of data-dependent size: its symbols are bound by now. */
 static LLVMValueRef allocate_output(const run_code *r, const storage *s)
 {
 	const entry *e = r->e;
 	sizes of_output;
-	sizes_init(&of_output, e->a, e->m, e->b, true);
-	for (int i = 0; i < e->p->dims.n; i++) {
-		const sym *dim = e->p->dims.v[i];
-		if (map_has(r->sizes.known, dim))
-			map_put(of_output.known, dim, map_get(r->sizes.known, dim));
-	}
+	sizes_of_known(r, &of_output);
 	LLVMValueRef all = load_field(e, e->context_type, r->context, CONTEXT_OUTPUTS, "tensors");
 	return_if(e, LLVMBuildIsNull(e->b, all, ""), DLRT_MEMORY);
 	LLVMValueRef bytes = sizes_emit_bytes(&of_output, s->size, s->type);
@@ -401,6 +490,25 @@ static void emit_kernel_step(run_code *r, const step *s)
 	LLVMBuildCall2(e->b, call_type(e), e->call, of_call, 6, "");
 }
 
+static bool is_unknown_symbol(const sym *var, void *user) { return !map_has(user, var); }
+static bool is_symbol(const sym *var, void *user) { return var == user; }
+
+/* The conditions that can be told now that `symbol` is known. */
+static void check_bound(const run_code *r, sym *symbol)
+{
+	const entry *e = r->e;
+	sizes s;
+	sizes_of_known(r, &s);
+	for (int i = 0; i < e->p->assumed.n; i++) {
+		const condition *c = &e->p->assumed.v[i];
+		if (!condition_any_var(c, is_symbol, symbol) || condition_any_var(c, is_unknown_symbol, s.known))
+			continue;
+		LLVMValueRef bad = emit_condition(e, &s, c);
+		return_if_overflow(e, &s);
+		return_if(e, bad, DLRT_DATA);
+	}
+}
+
 static void emit_bind_step(run_code *r, const step *s)
 {
 	const entry *e = r->e;
@@ -410,6 +518,7 @@ static void emit_bind_step(run_code *r, const step *s)
 	return_if(e, LLVMBuildOr(e->b, small, large, ""), DLRT_DATA);
 	LLVMBuildStore(e->b, value, element(e, e->i64, r->own_symbols, dim_position(e->p, s->symbol)));
 	map_put(r->sizes.known, s->symbol, value);
+	check_bound(r, s->symbol);
 }
 
 static int longest_args(const program *p)
@@ -590,7 +699,7 @@ static LLVMValueRef kernel_table(const entry *e)
 static void emit_descriptor(const entry *e, LLVMValueRef g, LLVMTypeRef type, LLVMValueRef run)
 {
 	const program *p = e->p;
-	LLVMValueRef base = weights_base(e->w), workspace = emit_workspace(e), dims = emit_dims(e);
+	LLVMValueRef base = weights_base(e->w), workspace = emit_workspace(e), dims = emit_dims(e), check = emit_check(e);
 	LLVMValueRef fields[N_MODEL_FIELDS] = {
 		int32(e, DLRT_ABI),
 		int32(e, e->o->weights_path ? (int32_t)DLRT_MODEL_EXTERNAL_WEIGHTS : 0),
@@ -613,6 +722,10 @@ static void emit_descriptor(const entry *e, LLVMValueRef g, LLVMTypeRef type, LL
 		run,
 		base ? base : null_pointer(e),
 		int64(e, (int64_t)weights_bytes(e->w)),
+		int32(e, count_conditions(e)),
+		int32(e, 0),
+		condition_table(e),
+		check,
 	};
 	LLVMSetInitializer(g, LLVMConstNamedStruct(type, fields, N_MODEL_FIELDS));
 }
@@ -622,7 +735,8 @@ static LLVMTypeRef model_type(const entry *e)
 {
 	LLVMTypeRef fields[N_MODEL_FIELDS] = {
 		e->i32, e->i32, e->ptr, e->ptr, e->ptr, e->i64, e->i32, e->i32, e->i32, e->i32, e->ptr,
-		e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->ptr, e->ptr, e->ptr, e->ptr, e->i64,
+		e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->ptr, e->ptr, e->ptr, e->ptr, e->i64, e->i32, e->i32, e->ptr,
+		e->ptr,
 	};
 	return struct_type(e, N_MODEL_FIELDS, fields);
 }

@@ -171,11 +171,29 @@ static void fix_dim(graph *g, sym *dim, int64_t number)
 	fixing f = {g, dim, sym_const(g->syms, number)};
 	for (int i = 0; i < g->inputs.n; i++)
 		fix_value(&f, g->inputs.v[i]);
+	for (int i = 0; i < g->assumed.n; i++) {
+		fix_syms(&f, &g->assumed.v[i].a, 1);
+		fix_syms(&f, &g->assumed.v[i].b, 1);
+	}
 	for_each_node(n, g) {
 		for (int i = 0; i < n->n_out; i++)
 			fix_value(&f, n->out[i]);
 		for (int i = 0; i < n->n_attrs; i++)
 			fix_attr(&f, &n->attrs[i]);
+	}
+}
+
+/* The assumed conditions, with what is known about dims now. */
+static void settle_conditions(graph *g, const char *path, diag *d)
+{
+	conditions before = g->assumed;
+	g->assumed = (conditions){0};
+	for (int i = 0; i < before.n; i++) {
+		const condition *c = &before.v[i];
+		str text = str_new(g->a);
+		condition_print(&text, c);
+		if (!graph_assume(g, c->kind, c->a, c->b))
+			diag_error(d, DIAG_FILE(path), "--dim contradicts the model, which wants %s", text.data);
 	}
 }
 
@@ -193,6 +211,8 @@ static bool apply_dims(graph *g, const char *path, const import_options *o, diag
 		else
 			sym_set_range(dim, r->lo, r->hi < dim->hi ? r->hi : dim->hi);
 	}
+	if (o->n_dims)
+		settle_conditions(g, path, d);
 	return diag_error_count(d) == 0;
 }
 

@@ -310,7 +310,10 @@ static sym *broadcast_dim(importer *im, const onnx_node *n, sym *a, sym *b)
 		return b;
 	if (a_const && b_const)
 		refuse(im, n, "sizes %lld and %lld do not broadcast", (long long)x, (long long)y);
-	return a_const ? a : b_const ? b : sym_max(a, b);
+	sym *both = a_const ? a : b_const ? b : sym_max(a, b);
+	if (!graph_assume(im->graph, CONDITION_ONE_OR_EQUAL, b, both))
+		refuse(im, n, "a size of the shape does not broadcast with the input's");
+	return both;
 }
 
 /* ONNX Expand-13: the shape broadcasts against the input, so a 1 in it keeps the input's size. */
@@ -391,8 +394,8 @@ static sym_list split_sizes(importer *im, const onnx_node *n, const value *x, in
 		return (sym_list){sizes, list.n};
 	}
 	sym *dim = x->dims[axis], *each = sym_ceildiv(dim, size(im, n->n_out));
-	if (n->version < 18 && sym_is_const(dim, NULL) && sym_value(dim) % n->n_out != 0)
-		refuse(im, n, "%lld elements do not divide into %d parts", (long long)sym_value(dim), n->n_out);
+	if (n->version < 18 && !graph_assume(im->graph, CONDITION_EQUAL, sym_modi(dim, n->n_out), size(im, 0)))
+		refuse(im, n, "axis %d does not divide into %d parts", axis, n->n_out);
 	bool even = n->version < 18 || sym_proves_multiple(dim, n->n_out);
 	for (int i = 0; i < n->n_out; i++) {
 		sym *left = sym_max(sym_sub(dim, sym_muli(each, i)), size(im, 0));
@@ -408,7 +411,6 @@ value *import_split(importer *im, const onnx_node *n)
 	int axis = axis_in(im, n, attr_int(im, n, "axis", 0), x->rank);
 	sym_list sizes = split_sizes(im, n, x, axis);
 	sym *start = size(im, 0);
-	int64_t total;
 	if (sizes.n != n->n_out)
 		refuse(im, n, "split has %d entries for %d outputs", sizes.n, n->n_out);
 	for (int i = 0; i < sizes.n; i++) {
@@ -417,9 +419,12 @@ value *import_split(importer *im, const onnx_node *n)
 		set_result(n, i, part(im, x, axis, start, sizes.v[i]));
 		start = sym_add(start, sizes.v[i]);
 	}
-	if (sym_is_const(start, &total) && sym_is_const(x->dims[axis], NULL) && start != x->dims[axis])
-		refuse(im, n, "the parts have %lld elements, axis %d has %lld", (long long)total, axis,
+	bool both_known = sym_is_const(start, NULL) && sym_is_const(x->dims[axis], NULL);
+	if (both_known && start != x->dims[axis])
+		refuse(im, n, "the parts have %lld elements, axis %d has %lld", (long long)sym_value(start), axis,
 		       (long long)sym_value(x->dims[axis]));
+	if (!graph_assume(im->graph, CONDITION_EQUAL, start, x->dims[axis]))
+		refuse(im, n, "the parts never make up axis %d", axis);
 	return n->n_out > 0 ? n->out[0] : NULL;
 }
 
@@ -459,7 +464,7 @@ static void slice_axis(importer *im, slice_spec *s, int axis, sym *dim, sym *sta
 		start = slice_bound(im, start, dim, zero, dim);
 		span = sym_sub(slice_bound(im, end, dim, zero, dim), start);
 	} else {
-		start = slice_bound(im, start, dim, zero, last);
+		start = slice_bound(im, start, dim, sym_min(zero, last), last);
 		span = sym_sub(start, slice_bound(im, end, dim, size(im, -1), last));
 	}
 	s->starts[axis] = start;

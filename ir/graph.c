@@ -43,6 +43,11 @@ static value *value_new(graph *g, node *def, int def_index)
 	return v;
 }
 
+bool graph_assume(graph *g, condition_kind kind, sym *a, sym *b)
+{
+	return conditions_add(g->a, &g->assumed, (condition){kind, a, b});
+}
+
 static const char *intern_or_null(graph *g, const char *name)
 {
 	return name ? names_intern(g->names, name) : NULL;
@@ -56,8 +61,10 @@ value *graph_input(graph *g, const char *name, dtype t, int rank, sym *const *di
 	v->type = t;
 	v->rank = rank;
 	v->dims = new_array(g->a, sym *, (size_t)rank);
-	for (int i = 0; i < rank; i++)
+	for (int i = 0; i < rank; i++) {
 		v->dims[i] = dims[i];
+		graph_assume(g, CONDITION_AT_LEAST, dims[i], sym_const(g->syms, 0));
+	}
 	v->input_index = g->inputs.n;
 	vec_push(g->a, &g->inputs, v);
 	return v;

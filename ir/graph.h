@@ -6,6 +6,7 @@
  * Logical axes never change with layout: a convolution is NCHW to every pass, whatever order its bytes have. */
 #pragma once
 
+#include "ir/condition.h"
 #include "ir/dtype.h"
 #include "ir/expr.h"
 #include "ir/sym.h"
@@ -117,6 +118,7 @@ struct graph {
 	names *names;
 	vec(value *) inputs;
 	vec(value *) outputs;
+	conditions assumed; /* what type rules take for granted; checked when the model runs */
 	node *first, *last;
 	int next_value_id, next_node_id;
 	node *before; /* builders insert before this node; NULL = at the end */
@@ -157,6 +159,8 @@ void graph_set_output(graph *g, int i, value *v);
 node *graph_add(graph *g, op op, value *const *in, int n_in, const attr *attrs, int n_attrs, int n_out);
 value *build(graph *g, op op, value *const *in, int n_in, const attr *attrs, int n_attrs); /* graph_add, result 0 */
 value *build_const(graph *g, const tensor *t, const char *name);
+/* Notes a condition of the sizes unless it is proved; false when it can never hold. */
+bool graph_assume(graph *g, condition_kind kind, sym *a, sym *b);
 
 attr attr_of_int(const char *name, int64_t i);
 attr attr_of_float(const char *name, double f);

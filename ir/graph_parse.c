@@ -495,13 +495,24 @@ static void parse_dim(reader *r)
 	parse_expect(p, "=");
 	int64_t lo = parse_int(p), hi = INT64_MAX;
 	parse_expect(p, "..");
-	if (!parse_at(p, "graph") && !parse_at(p, "dim"))
+	if (!parse_at(p, "graph") && !parse_at(p, "dim") && !parse_at(p, "assume"))
 		hi = parse_int(p);
 	if (sym_find_dim(p->syms, name))
 		parse_error_at(p, where, "dimension %s is declared twice", name);
 	if (lo > hi)
 		parse_error_at(p, where, "the range of dimension %s is empty", name);
 	sym_dim(p->syms, name, lo, hi);
+}
+
+/* assume N == M */
+static void parse_assume(reader *r)
+{
+	parser *p = &r->p;
+	parse_expect(p, "assume");
+	token where = p->tok;
+	condition c = condition_parse(p);
+	if (!graph_assume(r->g, c.kind, c.a, c.b))
+		parse_error_at(p, where, "this never holds");
 }
 
 static void parse_inputs(reader *r)
@@ -588,6 +599,8 @@ static void parse_graph(reader *r)
 	output_list outputs = {0};
 	while (parse_at(p, "dim"))
 		parse_dim(r);
+	while (parse_at(p, "assume"))
+		parse_assume(r);
 	parse_expect(p, "graph");
 	r->g->name = parse_symbol(p, "the graph's @name");
 	parse_inputs(r);

@@ -74,6 +74,8 @@ static void print_dims(str *out, const graph *g)
 		collect_value(&l, g->inputs.v[i]);
 	for_each_node(n, g)
 		collect_node(&l, n);
+	for (int i = 0; i < g->assumed.n; i++)
+		condition_any_var(&g->assumed.v[i], collect_var, &l);
 	for (int i = 0; i < l.dims.n; i++) {
 		const sym *d = l.dims.v[i];
 		if (d->lo == 0 && d->hi == INT64_MAX)
@@ -83,6 +85,15 @@ static void print_dims(str *out, const graph *g)
 		str_addf(out, " = %lld..", (long long)d->lo);
 		if (d->hi != INT64_MAX)
 			str_addf(out, "%lld", (long long)d->hi);
+		str_addc(out, '\n');
+	}
+}
+
+static void print_conditions(str *out, const graph *g)
+{
+	for (int i = 0; i < g->assumed.n; i++) {
+		str_add(out, "assume ");
+		condition_print(out, &g->assumed.v[i]);
 		str_addc(out, '\n');
 	}
 }
@@ -309,6 +320,7 @@ static void print_ports(str *out, value *const *v, int n)
 void graph_print(str *out, const graph *g, print_options o)
 {
 	print_dims(out, g);
+	print_conditions(out, g);
 	str_add(out, "graph ");
 	print_symbol_name(out, g->name);
 	print_ports(out, g->inputs.v, g->inputs.n);

@@ -11,6 +11,7 @@
  * Conditions of `if` and `while` must be the same in all lanes; per-lane choice is select / choose. */
 #pragma once
 
+#include "ir/condition.h"
 #include "ir/expr.h"
 #include "ir/tensor.h"
 #include "support/diag.h"
@@ -127,6 +128,7 @@ struct program {
 	vec(port) inputs;
 	vec(port) outputs;
 	vec(sym *) dims; /* the model's symbols, in order of first appearance */
+	conditions assumed; /* of dims; `run` checks them before the kernels that may rely on them */
 	vec(storage *) storages;
 	vec(kernel *) kernels;
 	vec(step) steps;

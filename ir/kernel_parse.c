@@ -397,6 +397,12 @@ static void parse_dim(reader *r)
 	vec_push(p->a, &r->prog->dims, dim);
 }
 
+static void parse_assume(reader *r)
+{
+	condition c = condition_parse(&r->p);
+	vec_push(r->p.a, &r->prog->assumed, c);
+}
+
 static storage *new_storage(reader *r, token where, const char *name, storage_kind kind, dtype t, sym *size)
 {
 	if (map_has(r->storages, name))
@@ -548,7 +554,8 @@ static const struct {
 	const char *word;
 	void (*parse)(reader *r);
 } items[] = {
-	{"dim", parse_dim},     {"input", parse_input},         {"output", parse_output}, {"const", parse_const},
+	{"dim", parse_dim},     {"assume", parse_assume},       {"input", parse_input},   {"output", parse_output},
+	{"const", parse_const},
 	{"arena", parse_arena}, {"workspace", parse_workspace}, {"kernel", parse_kernel}, {"run", parse_run},
 };
 
@@ -560,7 +567,7 @@ static void parse_item(reader *r)
 			return;
 		}
 	}
-	parse_error(&r->p, "expected dim, input, output, const, arena, workspace, kernel or run, found %s", parse_found(&r->p));
+	parse_error(&r->p, "expected dim, input, output, const, arena, workspace, assume, kernel or run, found %s", parse_found(&r->p));
 }
 
 static void parse_program(reader *r, arena *a, const char *file, const char *text, size_t n, diag *d)

@@ -316,6 +316,11 @@ static void print_head(printer *p, const program *prog)
 		print_dim(p->out, prog->dims.v[i]);
 		end_line(p);
 	}
+	for (int i = 0; i < prog->assumed.n; i++) {
+		str_add(p->out, "assume ");
+		condition_print(p->out, &prog->assumed.v[i]);
+		end_line(p);
+	}
 	for (int i = 0; i < prog->inputs.n; i++) {
 		print_port(p->out, prog, STORAGE_INPUT, i, &prog->inputs.v[i]);
 		end_line(p);

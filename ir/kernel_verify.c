@@ -20,7 +20,7 @@
  *   arrays      have constant sizes, in one kernel up to 256 KiB
  *
  * A program
- *   dims        symbols of sizes are among its dims
+ *   dims        symbols of sizes and of assumed conditions are among its dims
  *   ports       each input and output has at most one storage, of its type and number of elements
  *   storages    constants have data of their type and size; planned offsets are multiples of BUFFER_ALIGN
  *   calls       kernels are the program's; arguments have the parameters' types, are not smaller, and are aligned as much;
@@ -597,6 +597,8 @@ static bool check_steps(verifier *v, const program *p, const map *kernels)
 	return true;
 }
 
+static bool is_no_dim_of(const sym *var, void *user) { return !map_has(user, var); }
+
 static bool check_program(verifier *v, const program *p)
 {
 	map *dims = map_new(v->scratch), *ports = map_new(v->scratch), *kernels = map_new(v->scratch);
@@ -605,6 +607,9 @@ static bool check_program(verifier *v, const program *p)
 		map_put(dims, p->dims.v[i], NULL);
 	v->dims = dims;
 	v->visible = map_new(v->scratch);
+	for (int i = 0; i < p->assumed.n; i++)
+		if (condition_any_var(&p->assumed.v[i], is_no_dim_of, dims))
+			return fail(v, "an assumed condition is about more than dims");
 	for (int i = 0; i < p->storages.n; i++) {
 		const storage *s = p->storages.v[i];
 		if (map_has(storage_names, s->name))

@@ -364,5 +364,7 @@ program *lower(graph *g, pass_ctx *ctx, arena *a)
 		count_bytes(gl);
 		add_call(gl);
 	}
+	for (int i = 0; i < g->assumed.n; i++)
+		vec_push(a, &lw.p->assumed, g->assumed.v[i]);
 	return lw.p;
 }

@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 /* The version of this ABI; an object compiled for another one is refused with DLRT_VERSION. */
-#define DLRT_ABI 1u
+#define DLRT_ABI 2u
 
 /* The largest rank of an input or output. */
 #define DLRT_MAX_RANK 12
@@ -36,7 +36,8 @@ typedef enum dlrt_status {
 	DLRT_NULL = 1,       /* a pointer that is needed is NULL */
 	DLRT_TYPE = 2,       /* a tensor has another element type than the model wants */
 	DLRT_RANK = 3,       /* a tensor has another rank */
-	DLRT_DIMS = 4,       /* a dimension differs from the constant, symbol or expression that the model wants */
+	DLRT_DIMS = 4,       /* a dimension differs from the constant, symbol or expression that the model wants, or sizes do
+	                      * not fit together */
 	DLRT_COUNT = 5,      /* more inputs, outputs or dimensions than this runtime can hold in a frame */
 	DLRT_WORKSPACE = 6,  /* the workspace is too small */
 	DLRT_ALIGN = 7,      /* data or the workspace is not aligned */
@@ -284,7 +285,15 @@ typedef struct dlrt_model {
 
 	const void *weights;               /* 128  NULL with DLRT_MODEL_EXTERNAL_WEIGHTS */
 	uint64_t weights_bytes;            /* 136 */
-} dlrt_model;                          /* 144 bytes */
+
+	/* What the sizes have to satisfy beyond the bounds of symbols, as text: "N == M". `check` tests all of them:
+	 * DLRT_DIMS and *failed is the one that does not hold; DLRT_RANGE: a size overflows. `workspace`, `dims` and
+	 * `run` are called only after it. NULL: there are none. */
+	int32_t n_conditions;              /* 144 */
+	int32_t reserved;                  /* 148  0 */
+	const char *const *conditions;     /* 152 */
+	dlrt_status (*check)(const int64_t *symbols, int32_t *failed);                  /* 160 */
+} dlrt_model;                          /* 168 bytes */
 
 /* ---- Threads -------------------------------------------------------------------------------------------------- */
 
@@ -385,7 +394,7 @@ dlrt_status dlrt_run(const dlrt_model *model, const dlrt_tensor *inputs, dlrt_te
                      const dlrt_options *options);
 
 /* The body of the generated NAME_run functions: like dlrt_run, with shapes fixed by the signature. `symbols` holds
- * model->n_symbols values. Checks version, CPU, NULL, alignment and the bounds of symbols; the size of a given workspace
+ * model->n_symbols values. Checks version, CPU, NULL, alignment, the bounds of symbols and the conditions of sizes; the size of a given workspace
  * is trusted. Models with outputs of data-dependent size or external weights are refused. */
 dlrt_status dlrt_run_typed(const dlrt_model *model, const void *const *inputs, void *const *outputs,
                            const int64_t *symbols, void *workspace, const dlrt_threads *threads);

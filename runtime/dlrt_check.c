@@ -2,7 +2,7 @@
  *
  * The descriptor is trusted (it is a constant of the program), the caller's tensors are not. The order: version and CPU,
  * since model->dims and model->workspace are compiled code too; then type, rank and dims of the inputs, which bind
- * the symbols; bounds of the symbols; dims that are expressions; outputs; data; workspace. A later check relies on
+ * the symbols; bounds of the symbols and conditions of sizes; dims that are expressions; outputs; data; workspace. A later check relies on
  * the earlier ones. */
 #include "dlrt_internal.h"
 
@@ -57,9 +57,12 @@ AT(dlrt_model, dims, 112);
 AT(dlrt_model, run, 120);
 AT(dlrt_model, weights, 128);
 AT(dlrt_model, weights_bytes, 136);
+AT(dlrt_model, n_conditions, 144);
+AT(dlrt_model, conditions, 152);
+AT(dlrt_model, check, 160);
 _Static_assert(sizeof(dlrt_tensor) == 112 && sizeof(dlrt_context) == 80 && sizeof(dlrt_dim) == 16, "sizes");
 _Static_assert(sizeof(dlrt_port) == 24 && sizeof(dlrt_symbol) == 24 && sizeof(dlrt_kernel_info) == 32, "sizes");
-_Static_assert(sizeof(dlrt_model) == 144, "sizes");
+_Static_assert(sizeof(dlrt_model) == 168, "sizes");
 #endif
 _Static_assert(sizeof(dlrt_type) == 4 && sizeof(dlrt_status) == 4, "enums are 32-bit in generated code");
 
@@ -102,6 +105,17 @@ dlrt_status dlrt_check_model(const dlrt_model *m, const dlrt_options *o)
 	return missing ? fail_cpu(m, o, missing) : DLRT_OK;
 }
 
+static dlrt_status check_conditions(const dlrt_model *m, const dlrt_options *o, const int64_t *symbols)
+{
+	int32_t failed = -1;
+	dlrt_status status = m->check ? m->check(symbols, &failed) : DLRT_OK;
+	if (!status)
+		return DLRT_OK;
+	if (failed < 0 || failed >= m->n_conditions)
+		return dlrt_fail(o, status, "the sizes of model \"%s\" overflow", m->name);
+	return dlrt_fail(o, status, "the input sizes contradict model \"%s\", which wants %s", m->name, m->conditions[failed]);
+}
+
 dlrt_status dlrt_check_symbols(const dlrt_model *m, const dlrt_options *o, const int64_t *symbols)
 {
 	for (int32_t i = 0; i < m->n_symbols; i++) {
@@ -113,7 +127,7 @@ dlrt_status dlrt_check_symbols(const dlrt_model *m, const dlrt_options *o, const
 			return dlrt_fail(o, DLRT_RANGE, "symbol \"%s\" is %d, but at least %d is wanted", s->name, value, s->lo);
 		return dlrt_fail(o, DLRT_RANGE, "symbol \"%s\" is %d, which is outside %d..%d", s->name, value, s->lo, s->hi);
 	}
-	return DLRT_OK;
+	return check_conditions(m, o, symbols);
 }
 
 static dlrt_status check_type_and_rank(const call *c, const char *what, const dlrt_port *port, const dlrt_tensor *t)

@@ -42,7 +42,7 @@ DLRT_HIDDEN size_t dlrt_type_align(int32_t type);
 /* The ABI version and the CPU. */
 DLRT_HIDDEN dlrt_status dlrt_check_model(const dlrt_model *model, const dlrt_options *options);
 
-/* The value of a symbol against its bounds. */
+/* The values of symbols against their bounds and the conditions of the model. */
 DLRT_HIDDEN dlrt_status dlrt_check_symbols(const dlrt_model *model, const dlrt_options *options, const int64_t *symbols);
 
 /* Type, rank and dims of the inputs; fills c->symbols and c->dims. */

@@ -87,7 +87,7 @@ static bool letter_sizes(const node *n, const char **why, const equation *q, sym
 		for (int i = 0; i < q->n[part]; i++) {
 			int letter = q->letter[part][i];
 			sym *d = n->in[part]->dims[i], *before = size[letter];
-			size[letter] = before ? dim_agree(before, d) : d;
+			size[letter] = before ? dim_agree(n, before, d) : d;
 			if (!size[letter])
 				return rule_refuse(n, why, "index %s is %s in operand 0 but %s in operand 1",
 						   letter_names[letter], sym_text(n, before), sym_text(n, d));
@@ -175,7 +175,7 @@ static sym *summed_size(const node *n, const equation *q, int letter)
 	for (int part = 0; part < 2; part++)
 		for (int i = 0; i < q->n[part]; i++)
 			if (q->letter[part][i] == letter)
-				size = size ? dim_agree(size, n->in[part]->dims[i]) : n->in[part]->dims[i];
+				size = size ? dim_agree(n, size, n->in[part]->dims[i]) : n->in[part]->dims[i];
 	return size;
 }
 

@@ -7,10 +7,15 @@
 static bool channels(const node *n, const char **why, sym *found, sym *per_group, int64_t group)
 {
 	sym *wanted = sym_muli(per_group, group);
-	if (!dim_agree(found, wanted))
+	if (!dim_agree(n, found, wanted))
 		return rule_refuse(n, why, "operand has %s channels, the weights take %s in %lld groups",
 				   sym_text(n, found), sym_text(n, per_group), (long long)group);
 	return true;
+}
+
+static bool whole_groups(const node *n, sym *channels_in_all, int64_t group)
+{
+	return rule_equal(n, sym_modi(channels_in_all, group), sym_const(n->graph->syms, 0));
 }
 
 /* What both convolutions ask of operands; out_channels is the result's axis 1. */
@@ -20,7 +25,7 @@ static bool rule_convolution(node *n, const char **why, sym *out_channels)
 	int spatial = x->rank - 2;
 	if (node_operands(n) == 3) {
 		const value *bias = n->in[2];
-		if (bias->rank != 1 || !dim_agree(bias->dims[0], out_channels))
+		if (bias->rank != 1 || !dim_agree(n, bias->dims[0], out_channels))
 			return rule_refuse(n, why, "bias has rank %d and %s elements, needs one for each of %s channels",
 					   bias->rank, sym_text(n, value_size(bias)), sym_text(n, out_channels));
 		if (type_compute(bias->type) != type_accumulator(x->type))
@@ -103,13 +108,13 @@ bool infer_conv(node *n, const char **why)
 	    !rule_int(n, why, "group", 1, INT32_MAX))
 		return false;
 	const value *x = n->in[0], *w = n->in[1];
-	int64_t group = node_int(n, "group", 1), outputs;
+	int64_t group = node_int(n, "group", 1);
 	if (!rule_window(n, why, x->rank - 2) || !rule_syms_or(n, why, "hi", x->rank - 2, -INT32_MAX, 0) ||
 	    !channels(n, why, x->dims[1], w->dims[1], group) || !rule_product(n, why, &t) ||
 	    !rule_convolution(n, why, w->dims[0]))
 		return false;
-	if (sym_is_const(w->dims[0], &outputs) && outputs % group != 0)
-		return rule_refuse(n, why, "%lld output channels do not divide into %lld groups", (long long)outputs,
+	if (!whole_groups(n, w->dims[0], group))
+		return rule_refuse(n, why, "%s output channels do not divide into %lld groups", sym_text(n, w->dims[0]),
 				   (long long)group);
 	dims[0] = x->dims[0];
 	dims[1] = w->dims[0];
@@ -150,18 +155,17 @@ bool infer_conv_transpose(node *n, const char **why)
 {
 	dtype t;
 	int rank;
-	int64_t inputs;
 	if (!rule_form(n, why, 1, "strides dilations lo group shape type") || !ranks(n, why) ||
 	    !rule_int(n, why, "group", 1, INT32_MAX))
 		return false;
 	const value *x = n->in[0], *w = n->in[1];
 	int64_t group = node_int(n, "group", 1);
 	sym *lead[2] = {x->dims[0], sym_muli(w->dims[1], group)};
-	if (!dim_agree(x->dims[1], w->dims[0]))
+	if (!dim_agree(n, x->dims[1], w->dims[0]))
 		return rule_refuse(n, why, "operand has %s channels, the weights take %s", sym_text(n, x->dims[1]),
 				   sym_text(n, w->dims[0]));
-	if (sym_is_const(w->dims[0], &inputs) && inputs % group != 0)
-		return rule_refuse(n, why, "%lld input channels do not divide into %lld groups", (long long)inputs,
+	if (!whole_groups(n, w->dims[0], group))
+		return rule_refuse(n, why, "%s input channels do not divide into %lld groups", sym_text(n, w->dims[0]),
 				   (long long)group);
 	if (!rule_window(n, why, x->rank - 2) || !rule_product(n, why, &t) || !rule_convolution(n, why, lead[1]) ||
 	    !rule_window_shape(n, why, 2, lead, x->rank - 2))

@@ -9,6 +9,14 @@ static bool index_operand(const node *n, const char **why)
 	return true;
 }
 
+/* Clamping an index needs an axis that has elements. */
+static bool pickable(const node *n, const char **why, int axis)
+{
+	sym *d = n->in[0]->dims[axis];
+	return rule_nonempty_for(n, d, value_size(n->in[1])) ||
+	       rule_refuse(n, why, "picks from axis %d, which has size %s", axis, sym_text(n, d));
+}
+
 static bool rank_fits(const node *n, const char **why, int rank)
 {
 	if (rank > MAX_RANK)
@@ -32,7 +40,7 @@ bool infer_gather(node *n, const char **why)
 	if (!rule_form(n, why, 1, "axis") || !rule_axis(n, why, n->in[0]->rank, &axis) || !index_operand(n, why))
 		return false;
 	const value *x = n->in[0], *index = n->in[1];
-	if (!rank_fits(n, why, x->rank - 1 + index->rank))
+	if (!rank_fits(n, why, x->rank - 1 + index->rank) || !pickable(n, why, axis))
 		return false;
 	for (int i = 0; i < axis; i++)
 		dims[rank++] = x->dims[i];
@@ -65,10 +73,10 @@ bool infer_gather_elements(node *n, const char **why)
 	if (index->rank != x->rank)
 		return rule_refuse(n, why, "indices have rank %d, the data %d", index->rank, x->rank);
 	for (int i = 0; i < x->rank; i++)
-		if (i != axis && sym_proves_lt(x->dims[i], index->dims[i]))
+		if (i != axis && !rule_at_least(n, x->dims[i], index->dims[i]))
 			return rule_refuse(n, why, "indices have size %s on axis %d, the data only %s",
 					   sym_text(n, index->dims[i]), i, sym_text(n, x->dims[i]));
-	return rule_result(n, why, 0, x->type, index->rank, index->dims);
+	return pickable(n, why, axis) && rule_result(n, why, 0, x->type, index->rank, index->dims);
 }
 
 const expr *elem_gather_elements(elem *e, const node *n, coord at)
@@ -99,12 +107,15 @@ bool infer_gather_nd(node *n, const char **why)
 	if (!rank_fits(n, why, index->rank - 1 + x->rank - batch - (int)tuple))
 		return false;
 	for (int i = 0; i < index->rank - 1; i++) {
-		sym *d = i < batch ? dim_agree(index->dims[i], x->dims[i]) : index->dims[i];
+		sym *d = i < batch ? dim_agree(n, index->dims[i], x->dims[i]) : index->dims[i];
 		if (!d)
 			return rule_refuse(n, why, "batch axis %d has size %s in the data, %s in the indices", i,
 					   sym_text(n, x->dims[i]), sym_text(n, index->dims[i]));
 		dims[rank++] = d;
 	}
+	for (int i = batch; i < batch + (int)tuple; i++)
+		if (!pickable(n, why, i))
+			return false;
 	for (int i = batch + (int)tuple; i < x->rank; i++)
 		dims[rank++] = x->dims[i];
 	return rule_result(n, why, 0, x->type, rank, dims);

@@ -95,6 +95,14 @@ static bool rule_scatter(node *n, const char **why)
 	return rule_result(n, why, 0, x->type, x->rank, x->dims);
 }
 
+/* Clamping an index needs an axis that has elements. */
+static bool hittable(const node *n, const char **why, int axis)
+{
+	sym *d = n->in[0]->dims[axis];
+	return rule_nonempty_for(n, d, value_size(n->in[2])) ||
+	       rule_refuse(n, why, "stores along axis %d, which has size %s", axis, sym_text(n, d));
+}
+
 static void copy_operand(kernel_builder *b, const node *n)
 {
 	coord at = kb_nest(b, n->out[0], true);
@@ -125,14 +133,14 @@ bool infer_scatter_elements(node *n, const char **why)
 		return rule_refuse(n, why, "data, indices and updates have ranks %d, %d and %d, must be equal", x->rank,
 				   index->rank, updates->rank);
 	for (int i = 0; i < x->rank; i++) {
-		if (!dim_agree(index->dims[i], updates->dims[i]))
+		if (!dim_agree(n, index->dims[i], updates->dims[i]))
 			return rule_refuse(n, why, "axis %d has %s indices but %s updates", i,
 					   sym_text(n, index->dims[i]), sym_text(n, updates->dims[i]));
-		if (i != axis && sym_proves_lt(x->dims[i], index->dims[i]))
+		if (i != axis && !rule_at_least(n, x->dims[i], index->dims[i]))
 			return rule_refuse(n, why, "indices have size %s on axis %d, the data only %s",
 					   sym_text(n, index->dims[i]), i, sym_text(n, x->dims[i]));
 	}
-	return rule_scatter(n, why);
+	return hittable(n, why, axis) && rule_scatter(n, why);
 }
 
 void kernel_scatter_elements(kernel_builder *b, const node *n)
@@ -161,10 +169,13 @@ bool infer_scatter_nd(node *n, const char **why)
 		return rule_refuse(n, why, "updates have rank %d, must be %d", updates->rank, wanted);
 	for (int i = 0; i < wanted; i++) {
 		sym *d = i < outer ? index->dims[i] : x->dims[i - outer + (int)tuple];
-		if (!dim_agree(d, updates->dims[i]))
+		if (!dim_agree(n, d, updates->dims[i]))
 			return rule_refuse(n, why, "updates have size %s on axis %d, must be %s",
 					   sym_text(n, updates->dims[i]), i, sym_text(n, d));
 	}
+	for (int i = 0; i < (int)tuple; i++)
+		if (!hittable(n, why, i))
+			return false;
 	return rule_scatter(n, why);
 }
 
@@ -201,7 +212,7 @@ bool infer_topk(node *n, const char **why)
 	sym *k = node_syms(n, "k", NULL)[0];
 	if (!dtype_is_float(x->type) && !dtype_is_int(x->type))
 		return rule_refuse(n, why, "cannot order %s", dtype_name(x->type));
-	if (sym_proves_lt(x->dims[axis], k))
+	if (!rule_at_least(n, x->dims[axis], k))
 		return rule_refuse(n, why, "k is %s, but axis %d has only %s elements", sym_text(n, k), axis,
 				   sym_text(n, x->dims[axis]));
 	memcpy(dims, x->dims, (size_t)x->rank * sizeof dims[0]);

@@ -26,7 +26,7 @@ bool infer_reshape(node *n, const char **why)
 	if (!rule_result(n, why, 0, n->in[0]->type, rank, shape))
 		return false;
 	sym *from = value_size(n->in[0]), *to = value_size(n->out[0]);
-	if (!dim_agree(from, to))
+	if (!dim_agree(n, from, to))
 		return rule_refuse(n, why, "operand has %s elements, the shape %s", sym_text(n, from),
 				   sym_text(n, to));
 	return true;
@@ -137,7 +137,7 @@ bool infer_expand(node *n, const char **why)
 		return rule_refuse(n, why, "operand has rank %d, the shape only %d", x->rank, rank);
 	for (int i = 0; i < x->rank; i++) {
 		sym *d = x->dims[i], *to = shape[rank - x->rank + i];
-		if (!sym_is(d, 1) && !dim_agree(d, to))
+		if (!rule_one_or_equal(n, d, to))
 			return rule_refuse(n, why, "axis %d has size %s, cannot become %s", i, sym_text(n, d),
 					   sym_text(n, to));
 	}
@@ -157,14 +157,26 @@ const expr *elem_expand(elem *e, const node *n, coord at)
 }
 
 /* ---- slice ------------------------------------------------------------------------------------------------------------ */
+static bool symbolic_slice_in_range(const node *n, const char **why, int axis, sym *start, int64_t step, sym *size)
+{
+	sym *dim = n->in[0]->dims[axis], *zero = sym_const(n->graph->syms, 0);
+	sym *end = sym_add(start, sym_muli(sym_addi(size, -1), step)); /* the last element */
+	if (!rule_at_least(n, step > 0 ? start : end, zero) || !rule_at_least(n, dim, sym_addi(step > 0 ? end : start, 1)))
+		return rule_refuse(n, why, "%s elements from %s in steps of %lld leave axis %d of size %s", sym_text(n, size),
+				   sym_text(n, start), (long long)step, axis, sym_text(n, dim));
+	return true;
+}
+
 static bool slice_in_range(const node *n, const char **why, int axis, sym *start, int64_t step, sym *size)
 {
 	sym *dim = n->in[0]->dims[axis];
 	int64_t a, count, d, span;
 	if (step == 0)
 		return rule_refuse(n, why, "steps[%d] is 0", axis);
-	if (!sym_is_const(start, &a) || !sym_is_const(size, &count) || !sym_is_const(dim, &d) || count == 0)
+	if (sym_is(size, 0))
 		return true;
+	if (!sym_is_const(start, &a) || !sym_is_const(size, &count) || !sym_is_const(dim, &d))
+		return symbolic_slice_in_range(n, why, axis, start, step, size);
 	bool fits = a >= 0 && a < d && mul_i64(count - 1, step < 0 ? -step : step, &span) &&
 		    span <= (step < 0 ? a : d - 1 - a);
 	if (!fits)
@@ -210,7 +222,7 @@ bool infer_pad(node *n, const char **why)
 	bool constant = node_word_is(n, "mode", "constant", "constant");
 	for (int i = 0; i < rank; i++) {
 		dims[i] = sym_add(sym_add(lo[i], x->dims[i]), hi[i]);
-		if (!constant && sym_is(x->dims[i], 0) && !sym_is(dims[i], 0))
+		if (!constant && !rule_nonempty_for(n, x->dims[i], dims[i]))
 			return rule_refuse(n, why, "axis %d has size 0, which only mode=constant can pad", i);
 	}
 	if (n->n_in == 2 && !sym_is(value_size(n->in[1]), 1))
@@ -304,7 +316,7 @@ bool infer_concat(node *n, const char **why)
 		if (v->rank != first->rank)
 			return rule_refuse(n, why, "operand %d has rank %d, operand 0 has %d", k, v->rank, first->rank);
 		for (int i = 0; i < v->rank; i++) {
-			sym *both = i == axis ? sym_add(dims[i], v->dims[i]) : dim_agree(dims[i], v->dims[i]);
+			sym *both = i == axis ? sym_add(dims[i], v->dims[i]) : dim_agree(n, dims[i], v->dims[i]);
 			if (!both)
 				return rule_refuse(n, why, "operand %d has size %s on axis %d, others have %s", k,
 						   sym_text(n, v->dims[i]), i, sym_text(n, dims[i]));
@@ -336,6 +348,16 @@ const expr *elem_concat(elem *e, const node *n, coord at)
 }
 
 /* ---- tile ------------------------------------------------------------------------------------------------------------- */
+/* Is `to` a multiple of d, and 0 when d is? */
+static bool repeats(const node *n, sym *d, sym *to)
+{
+	sym *zero = sym_const(n->graph->syms, 0);
+	if (sym_is(d, 0))
+		return rule_equal(n, to, zero);
+	sym *rest = sym_mod(to, d);
+	return sym_is(rest, 0) || (rule_equal(n, rest, zero) && rule_nonempty_for(n, d, to));
+}
+
 bool infer_tile(node *n, const char **why)
 {
 	int rank = n->n_in > 0 ? n->in[0]->rank : 0, count;
@@ -343,10 +365,9 @@ bool infer_tile(node *n, const char **why)
 		return false;
 	sym *const *shape = node_syms(n, "shape", &count);
 	for (int i = 0; i < rank; i++) {
-		int64_t d, to;
-		if (sym_is_const(n->in[0]->dims[i], &d) && sym_is_const(shape[i], &to) && (d == 0 ? to != 0 : to % d != 0))
-			return rule_refuse(n, why, "axis %d of size %lld cannot be repeated to %lld", i, (long long)d,
-					   (long long)to);
+		if (!repeats(n, n->in[0]->dims[i], shape[i]))
+			return rule_refuse(n, why, "axis %d of size %s cannot be repeated to %s", i,
+					   sym_text(n, n->in[0]->dims[i]), sym_text(n, shape[i]));
 	}
 	return rule_result(n, why, 0, n->in[0]->type, rank, shape);
 }

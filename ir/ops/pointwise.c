@@ -123,7 +123,7 @@ static bool broadcast_operands(const node *n, const char **why, int *rank, sym *
 		for (int i = 0; i < v->rank; i++) {
 			sym **d = &dims[*rank - v->rank + i];
 			sym *before = *d;
-			if (!dim_broadcast(before, v->dims[i], d))
+			if (!dim_broadcast(n, before, v->dims[i], d))
 				return rule_refuse(n, why, "operand %d has size %s on axis %d, others have %s", k,
 						   sym_text(n, v->dims[i]), i, sym_text(n, before));
 		}

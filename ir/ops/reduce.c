@@ -84,7 +84,7 @@ bool infer_reduce(node *n, const char **why)
 			return rule_refuse(n, why, "axis %lld is out of range for rank %d", (long long)axes[i], x->rank);
 		if (seen[axes[i]])
 			return rule_refuse(n, why, "axes names axis %lld twice", (long long)axes[i]);
-		if (f->arg && sym_is(x->dims[axes[i]], 0))
+		if (f->arg && !rule_at_least(n, x->dims[axes[i]], sym_const(n->graph->syms, 1)))
 			return rule_refuse(n, why, "op=%s along axis %lld of size 0", f->name, (long long)axes[i]);
 		seen[axes[i]] = true;
 		dims[axes[i]] = sym_const(n->graph->syms, 1);

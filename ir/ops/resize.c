@@ -40,7 +40,7 @@ static bool resizable_axes(const node *n, const char **why)
 		axes += is_resized(n, i);
 		if (scales && !(scales[i] > 0 && scales[i] < 1e9))
 			return rule_refuse(n, why, "scales[%d] is %g, must be positive", i, scales[i]);
-		if (sym_is(n->in[0]->dims[i], 0) && !sym_is(n->out[0]->dims[i], 0))
+		if (!rule_nonempty_for(n, n->in[0]->dims[i], n->out[0]->dims[i]))
 			return rule_refuse(n, why, "axis %d of size 0 cannot grow", i);
 	}
 	if (axes > most)
@@ -61,7 +61,7 @@ bool infer_resize(node *n, const char **why)
 		return false;
 	const value *x = n->in[0];
 	if (n->n_in == 2 && (n->in[1]->type != F32 || n->in[1]->rank != 1 ||
-			     !dim_agree(n->in[1]->dims[0], sym_const(n->graph->syms, rank))))
+			     !dim_agree(n, n->in[1]->dims[0], sym_const(n->graph->syms, rank))))
 		return rule_refuse(n, why, "scales must be f32[%d]", rank);
 	if (coordinates_are(n, "tf_crop_and_resize") && !node_attr(n, "roi"))
 		return rule_refuse(n, why, "coordinates=tf_crop_and_resize needs roi");

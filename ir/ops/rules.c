@@ -273,8 +273,12 @@ bool rule_result(node *n, const char **why, int i, dtype t, int rank, sym *const
 	int64_t size = 1;
 	for (int k = 0; k < rank; k++) {
 		int64_t d;
-		if (!sym_is_const(dims[k], &d))
+		if (!sym_is_const(dims[k], &d)) {
+			if (!rule_at_least(n, dims[k], sym_const(n->graph->syms, 0)))
+				return rule_refuse(n, why, "axis %d of the result would have size %s, which is negative", k,
+						   sym_text(n, dims[k]));
 			continue;
+		}
 		if (d < 0)
 			return rule_refuse(n, why, "axis %d of the result would have size %lld", k, (long long)d);
 		if (!mul_i64(size, d, &size))
@@ -289,28 +293,42 @@ bool rule_result(node *n, const char **why, int i, dtype t, int rank, sym *const
 	return true;
 }
 
-sym *dim_agree(sym *a, sym *b)
+bool rule_equal(const node *n, sym *a, sym *b) { return graph_assume(n->graph, CONDITION_EQUAL, a, b); }
+
+bool rule_at_least(const node *n, sym *a, sym *b)
 {
-	int64_t x, y;
-	bool a_const = sym_is_const(a, &x), b_const = sym_is_const(b, &y);
-	if (a_const && b_const && x != y)
-		return NULL;
-	return b_const ? b : a;
+	return a->lo >= b->hi || graph_assume(n->graph, CONDITION_AT_LEAST, a, b);
 }
 
-bool dim_broadcast(sym *a, sym *b, sym **out)
+bool rule_one_or_equal(const node *n, sym *a, sym *b) { return graph_assume(n->graph, CONDITION_ONE_OR_EQUAL, a, b); }
+
+bool rule_nonempty_for(const node *n, sym *axis, sym *count)
 {
-	int64_t x, y;
-	bool a_const = sym_is_const(a, &x), b_const = sym_is_const(b, &y);
-	if (a == b || (b_const && y == 1))
-		*out = a;
-	else if (a_const && x == 1)
-		*out = b;
-	else if (a_const && b_const)
-		return false;
-	else
-		*out = a_const ? a : b_const ? b : sym_max(a, b);
-	return true;
+	sym_ctx *c = axis->ctx;
+	if (axis->lo >= 1 || (axis->kind == SYM_VAR && sym_is(sym_replace(count, axis, sym_const(c, 0)), 0)))
+		return true;
+	return rule_at_least(n, axis, sym_min(count, sym_const(c, 1)));
+}
+
+sym *dim_agree(const node *n, sym *a, sym *b)
+{
+	if (a == b)
+		return a;
+	if (!rule_equal(n, a, b))
+		return NULL;
+	return sym_is_const(b, NULL) ? b : a;
+}
+
+bool dim_broadcast(const node *n, sym *a, sym *b, sym **out)
+{
+	bool a_const = sym_is_const(a, NULL), b_const = sym_is_const(b, NULL);
+	*out = a;
+	if (a == b || sym_is(b, 1))
+		return true;
+	if (!sym_is(a, 1) && ((a->lo > 1 && b->lo > 1) || (a_const && b_const)))
+		return (*out = dim_agree(n, a, b)) != NULL;
+	*out = sym_is(a, 1) || b_const ? b : a_const ? a : sym_max(a, b);
+	return rule_one_or_equal(n, a, *out) && rule_one_or_equal(n, b, *out);
 }
 
 bool type_is_index(dtype t) { return t == I32 || t == I64; }

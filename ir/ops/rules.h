@@ -48,8 +48,13 @@ bool rule_packed(const node *n, const char **why, int most);
 bool rule_product(const node *n, const char **why, dtype *result);
 
 bool rule_result(node *n, const char **why, int i, dtype t, int rank, sym *const *dims);
-sym *dim_agree(sym *a, sym *b); /* the better known of two dims that must be equal; NULL when they cannot be */
-bool dim_broadcast(sym *a, sym *b, sym **out); /* false when neither is 1 and they differ for certain */
+/* Conditions of sizes that the rule relies on; false when they hold for no sizes. */
+bool rule_equal(const node *n, sym *a, sym *b);
+bool rule_at_least(const node *n, sym *a, sym *b);
+bool rule_one_or_equal(const node *n, sym *a, sym *b); /* a is 1 or b */
+bool rule_nonempty_for(const node *n, sym *axis, sym *count); /* an axis that `count` elements are read from has any */
+sym *dim_agree(const node *n, sym *a, sym *b); /* the better known of two dims that must be equal; NULL when they cannot be */
+bool dim_broadcast(const node *n, sym *a, sym *b, sym **out); /* false when neither is 1 and they differ for certain */
 bool type_is_index(dtype t);
 dtype type_compute(dtype t);
 dtype type_accumulator(dtype t); /* of sums of products: f32 for narrow floats, i32 for 8-bit integers */

@@ -63,7 +63,7 @@ bool rule_window_shape(node *n, const char **why, int n_lead, sym *const *lead, 
 	if (count != spatial && count != n_lead + spatial)
 		return rule_refuse(n, why, "shape has %d entries, needs %d or %d", count, n_lead + spatial, spatial);
 	for (int i = 0; i < n_lead; i++) {
-		dims[i] = count == spatial ? lead[i] : dim_agree(lead[i], shape[i]);
+		dims[i] = count == spatial ? lead[i] : dim_agree(n, lead[i], shape[i]);
 		if (!dims[i])
 			return rule_refuse(n, why, "shape has %s on axis %d, must be %s", sym_text(n, shape[i]), i,
 					   sym_text(n, lead[i]));

@@ -276,7 +276,7 @@ static const wrong wrongs[] = {
 #else
 	{"cpu name", missing_known_feature, DLRT_CPU, "model \"add_rows\" is compiled for any, and this CPU lacks avx2"},
 #endif
-	{"abi", other_abi, DLRT_VERSION, "the model has ABI version 7, the runtime 1"},
+	{"abi", other_abi, DLRT_VERSION, "the model has ABI version 7, the runtime 2"},
 	{"memory", no_memory, DLRT_MEMORY, "no memory for a workspace of 60 bytes"},
 	{"below", below_bounds, DLRT_RANGE, "symbol \"N\" is 0, which is outside 1..1000"},
 	{"above", above_bounds, DLRT_RANGE, "symbol \"N\" is 1001, which is outside 1..1000"},
