@@ -211,7 +211,7 @@ void gemm_pack(node *n, pass_ctx *ctx)
 	classify(n, &l);
 	value *b = n->in[l.b];
 	int perm[MAX_RANK], k = 0, heads;
-	int64_t dims[MAX_RANK];
+	int64_t dims[MAX_RANK] = {0};
 	for (int i = 0; i < b->rank; i++)
 		dims[i] = sym_value(b->dims[i]);
 	for (int i = 0; i < b->rank; i++)
