@@ -3,7 +3,7 @@
  *	linked TOLERANCE WEIGHTS|- DATA_SET_DIR...
  *
  * The model's symbol is `model`.  Checked: outputs against references; no allocation during a run; the same bits on every
- * run, and from eight threads at once; no access beyond inputs, outputs and workspace, which end at guard pages; wrong
+ * run, and from eight threads at once; no access beyond inputs, outputs and workspace, which end or begin at guard pages; wrong
  * arguments get a status and write nothing.  Prints what fails, then "N passed, M failed". */
 #define _GNU_SOURCE
 #include "proto.h"
@@ -58,8 +58,10 @@ static int allocations_so_far(void) { return allocations; }
 static int allocations_so_far(void) { return 0; }
 #endif
 
-/* ---- memory that ends at a guard page ------------------------------------------------------------------------------------ */
-/* n bytes, aligned to `align`; what lies behind them (rounded up to the alignment) cannot be touched. */
+/* ---- memory beside guard pages -------------------------------------------------------------------------------------------- */
+static bool guard_is_before;
+
+/* n bytes, aligned to `align`; what lies behind them (rounded up to the alignment) cannot be touched, or what lies before them. */
 static void *guarded(size_t n, size_t align)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), rounded = (n + align - 1) / align * align;
@@ -69,7 +71,7 @@ static void *guarded(size_t n, size_t align)
 		perror("mmap");
 		exit(2);
 	}
-	return base + page + pages * page - rounded;
+	return guard_is_before ? base + page : base + page + pages * page - rounded;
 }
 
 static size_t bytes_of(const dlrt_tensor *t)
@@ -256,6 +258,18 @@ static void with_pool(const arguments *one, const char *dir, double tolerance)
 	dlrt_threads_free(pool);
 }
 
+/* Everything begins at a guard page, instead of ending at one. */
+static void behind_guards(const arguments *one, const char *dir)
+{
+	static arguments a;
+	guard_is_before = true;
+	if (read_inputs(&a, dir)) {
+		prepare_outputs(&a);
+		check(run(&a) && same_bits(one, &a), "memory elsewhere gives other bits");
+	}
+	guard_is_before = false;
+}
+
 /* ---- wrong use ------------------------------------------------------------------------------------------------------------- */
 /* Runs on a changed copy of the arguments; the outputs must stay as they are. */
 static void refuses(const arguments *good, const dlrt_model *m, const arguments *bad, dlrt_status wanted, const char *what)
@@ -340,6 +354,7 @@ static void check_set(const char *dir, double tolerance)
 	compare(&a, dir, tolerance);
 	if (a.by_data)
 		return;
+	behind_guards(&a, dir);
 	many_at_once(&a);
 	with_pool(&a, dir, tolerance);
 	wrong_use(&a);
