@@ -35,13 +35,6 @@ static bool is_known(const value *v, bool *is_true)
 	return true;
 }
 
-/* A size that is found while running: ends the run unless it is what it must be (a constant) or below a limit (a symbol). */
-static void bind_size(importer *im, value *count, sym *what)
-{
-	attr symbol = attr_of_syms(im->graph, "symbol", &what, 1);
-	graph_add(im->graph, OP_BIND, &count, 1, &symbol, 1, 1);
-}
-
 /* ---- If ------------------------------------------------------------------------------------------------------------------ */
 static void check_inputs(importer *im, const onnx_node *n, const Onnx__GraphProto *g, size_t count, const char *what)
 {
@@ -112,7 +105,7 @@ static void assume_branch(importer *im, const onnx_node *n, value *cond, bool ta
 {
 	diag_warning(im->diag, n->at, "%s; compiled for a condition that is %s, and a run in which it is not ends", why,
 	             taken ? "true" : "false");
-	bind_size(im, narrow(im, cond, I64), size(im, taken));
+	bind_check(im, narrow(im, cond, I64), taken);
 	inline_branch(im, n, attr_graph(im, n, taken ? "then_branch" : "else_branch"));
 }
 
@@ -191,9 +184,7 @@ static sym *bound_trip(importer *im, value *count, value *begin)
 	const expr *e = op2n(im, EXPR_MAX, expr_cast(im->exprs, I64, operand(im, 0, count)), 0);
 	if (begin)
 		e = choose_if(im, operand(im, 1, begin), e, number(im, e, 0));
-	sym *s = sym_inner_fresh(im->syms, "trip", 0, size(im, INT64_MAX));
-	bind_size(im, map_as(im, I64, e, in, begin ? 2 : 1), s);
-	return s;
+	return bind_count(im, map_as(im, I64, e, in, begin ? 2 : 1), "trip", size(im, INT64_MAX));
 }
 
 static bool is_unlimited(const sym *trip) { return !trip || (sym_is_inner(trip) && sym_is(trip->below, INT64_MAX)); }
@@ -221,27 +212,6 @@ static void define_loop_inputs(importer *im, const onnx_node *n, loop_builder *l
 	define_in(l->s, body, 1, build_scalar_int(im->graph, BOOL, 1)); /* the body runs only then */
 	for (int i = 2; i < n->n_in; i++)
 		define_in(l->s, body, (size_t)i, loop_carry(im, l, text_of(body->input[i]->name), n->in[i]));
-}
-
-/* The number of iterations that were made, as a symbol. */
-static sym *count_symbol(importer *im, const loop_builder *l, value *count)
-{
-	sym *s = sym_inner_fresh(im->syms, "iterations", 0, sym_addi(l->trip, 1));
-	bind_size(im, count, s);
-	return s;
-}
-
-/* The first `count` elements along axis 0. */
-static value *first_of(importer *im, value *x, sym *count)
-{
-	sym *starts[MAX_RANK], *shape[MAX_RANK];
-	int64_t steps[MAX_RANK];
-	for (int i = 0; i < x->rank; i++) {
-		starts[i] = size(im, 0);
-		steps[i] = 1;
-		shape[i] = i ? x->dims[i] : count;
-	}
-	return build_slice(im->graph, x, starts, steps, shape);
 }
 
 static void unknown_results(const onnx_node *n)
@@ -297,9 +267,9 @@ value *import_loop(importer *im, const onnx_node *n)
 	node *made = loop_close(im, n, &l);
 	for (int i = 0; i < n_carried; i++)
 		set_result(n, i, made->out[i]);
-	sym *count = !always && l.stacked.n ? count_symbol(im, &l, made->out[made->n_out - 1]) : NULL;
+	sym *count = !always && l.stacked.n ? bind_count(im, made->out[made->n_out - 1], "iterations", l.trip) : NULL;
 	for (int i = 0; i < l.stacked.n; i++)
-		set_result(n, n_carried + i, count ? first_of(im, made->out[n_carried + i], count) : made->out[n_carried + i]);
+		set_result(n, n_carried + i, count ? cut(im, made->out[n_carried + i], 0, size(im, 0), count) : made->out[n_carried + i]);
 	return NULL;
 }
 

@@ -213,19 +213,6 @@ static void read_common(recurrent *r, importer *im, const onnx_node *n, const ch
 	r->lengths = reshape(im, narrow(im, lengths, I64), (sym *[]){r->batch, size(im, 1)}, 2);
 }
 
-/* Elements start .. start + count - 1 along an axis. */
-static value *cut(importer *im, value *x, int axis, sym *start, sym *count)
-{
-	sym *starts[MAX_RANK], *shape[MAX_RANK];
-	int64_t steps[MAX_RANK];
-	for (int i = 0; i < x->rank; i++) {
-		starts[i] = i == axis ? start : size(im, 0);
-		shape[i] = i == axis ? count : x->dims[i];
-		steps[i] = 1;
-	}
-	return build_slice(im->graph, x, starts, steps, shape);
-}
-
 /* Direction d of a value that has them along its first axis. */
 static value *of_direction(recurrent *r, value *v, int d)
 {

@@ -136,17 +136,8 @@ value *loop_carry(importer *im, loop_builder *l, const char *name, value *from)
 
 value *loop_element(importer *im, loop_builder *l, value *outer, int axis, bool reverse)
 {
-	value *x = region_capture(im, l->s, outer);
-	sym *starts[MAX_RANK], *shape[MAX_RANK];
-	int64_t steps[MAX_RANK];
-	for (int i = 0; i < x->rank; i++) {
-		starts[i] = size(im, 0);
-		steps[i] = 1;
-		shape[i] = x->dims[i];
-	}
-	starts[axis] = reverse ? sym_sub(sym_addi(l->trip, -1), l->index) : l->index;
-	shape[axis] = size(im, 1);
-	return build_squeeze(im->graph, build_slice(im->graph, x, starts, steps, shape), &axis, 1);
+	sym *at = reverse ? sym_sub(sym_addi(l->trip, -1), l->index) : l->index;
+	return build_squeeze(im->graph, cut(im, region_capture(im, l->s, outer), axis, at, size(im, 1)), &axis, 1);
 }
 
 /* Ends the run where two sizes differ.  It stands before all nodes of the body, so nothing is written with a wrong size. */
