@@ -1,7 +1,7 @@
 /* The model around its kernels: run, workspace, dims, the typed call and the descriptor.
  *
- *   run           straight-line code: for each step, stores the addresses of its buffers in a frame and calls the kernel
- *                 through NAME.call, which knows of threads and profiles
+ *   run           for each step, stores the addresses of its buffers in a frame and calls the kernel through NAME.call,
+ *                 which knows of threads and profiles; branches and loops of steps are branches and loops in it
  *   NAME.call     one call of a kernel: profile hook, then its tiles on the pool, or all of them here
  *   NAME.task     what a thread of the pool runs: a range of tiles
  *   check         tests the assumed conditions of the caller's symbols; only when there are any
@@ -12,7 +12,8 @@
  *
  * The structures are those of dlrt.h, field by field.  A kernel gets the caller's symbols, unless steps bind more of them:
  * then a copy in the order of p->dims.  A bound value outside the symbol's range ends the run with DLRT_DATA, so what was
- * sized by that range is never left; so does one that contradicts an assumed condition. */
+ * sized by that range is never left; so does one that contradicts an assumed condition.  Symbols and addresses found inside a
+ * branch or loop are forgotten behind it: a bound symbol is read again from the copy. */
 #include "backend/model.h"
 
 #include "ir/condition.h"
@@ -459,15 +460,20 @@ static LLVMValueRef callers_pointer(const run_code *r, const storage *s)
 static LLVMValueRef pointer_of(run_code *r, const storage *s)
 {
 	const entry *e = r->e;
+	LLVMValueRef offset;
 	switch (s->kind) {
 	case STORAGE_INPUT:
 	case STORAGE_OUTPUT: return callers_pointer(r, s);
 	case STORAGE_CONST: return weights_address(e->w, e->m, e->b, s, r->external);
+	case STORAGE_CARRIED: return map_get(r->pointers, s);
+	case STORAGE_PART:
+		offset = sizes_emit_bytes(&r->sizes, s->start, s->type);
+		return LLVMBuildGEP2(e->b, e->i8, pointer_of(r, s->whole), &offset, 1, "");
 	case STORAGE_ARENA: break;
 	}
 	if (!s->offset)
 		bug("storage %s has no place in the workspace", s->name);
-	LLVMValueRef offset = sizes_emit(&r->sizes, s->offset);
+	offset = sizes_emit(&r->sizes, s->offset);
 	return LLVMBuildGEP2(e->b, e->i8, r->workspace, &offset, 1, "");
 }
 
@@ -509,24 +515,236 @@ static void check_bound(const run_code *r, sym *symbol)
 	}
 }
 
+static void set_symbol(run_code *r, const sym *symbol, LLVMValueRef value)
+{
+	const entry *e = r->e;
+	if (symbol->kind != SYM_VAR)
+		return;
+	LLVMBuildStore(e->b, value, element(e, e->i64, r->own_symbols, dim_position(e->p, symbol)));
+	map_put(r->sizes.known, symbol, value);
+}
+
+/* The greatest value of a symbol: by its range, or by the size that it is below. */
+static LLVMValueRef emit_limit(run_code *r, const sym *symbol)
+{
+	return symbol->kind == SYM_VAR && symbol->below ? sizes_emit(&r->sizes, sym_addi(symbol->below, -1)) : int64(r->e, symbol->hi);
+}
+
 static void emit_bind_step(run_code *r, const step *s)
 {
 	const entry *e = r->e;
-	LLVMValueRef value = LLVMBuildLoad2(e->b, e->i64, pointer_of(r, s->from), s->symbol->name);
+	LLVMValueRef value;
+	if (!s->from) {
+		set_symbol(r, s->symbol, sizes_emit(&r->sizes, s->value));
+		return;
+	}
+	value = LLVMBuildLoad2(e->b, e->i64, pointer_of(r, s->from), "bound");
 	LLVMValueRef small = LLVMBuildICmp(e->b, LLVMIntSLT, value, int64(e, s->symbol->lo), "");
-	LLVMValueRef large = LLVMBuildICmp(e->b, LLVMIntSGT, value, int64(e, s->symbol->hi), "");
+	LLVMValueRef large = LLVMBuildICmp(e->b, LLVMIntSGT, value, emit_limit(r, s->symbol), "");
 	return_if(e, LLVMBuildOr(e->b, small, large, ""), DLRT_DATA);
-	LLVMBuildStore(e->b, value, element(e, e->i64, r->own_symbols, dim_position(e->p, s->symbol)));
-	map_put(r->sizes.known, s->symbol, value);
-	check_bound(r, s->symbol);
+	set_symbol(r, s->symbol, value);
+	if (s->symbol->kind == SYM_VAR)
+		check_bound(r, s->symbol);
+}
+
+/* ---- branches and loops ------------------------------------------------------------------------------------------------ */
+
+static void emit_steps(run_code *r, const step_list *steps);
+
+static map *copy_of(const entry *e, const map *m)
+{
+	map *copy = map_new(e->a);
+	for (int i = 0; i < map_count(m); i++)
+		map_put(copy, map_key_at(m, i), map_value_at(m, i));
+	return copy;
+}
+
+/* What is known outside, inside steps that may not run. */
+typedef struct outside {
+	map *known, *pointers;
+} outside;
+
+static outside enter_steps(run_code *r)
+{
+	outside o = {r->sizes.known, r->pointers};
+	r->sizes.known = copy_of(r->e, o.known);
+	r->pointers = copy_of(r->e, o.pointers);
+	return o;
+}
+
+static void leave_steps(run_code *r, outside o)
+{
+	r->sizes.known = o.known;
+	r->pointers = o.pointers;
+}
+
+static void read_bound(step *s, void *user)
+{
+	run_code *r = user;
+	const entry *e = r->e;
+	if (s->kind != STEP_BIND || s->symbol->kind != SYM_VAR)
+		return;
+	LLVMValueRef at = element(e, e->i64, r->own_symbols, dim_position(e->p, s->symbol));
+	map_put(r->sizes.known, s->symbol, LLVMBuildLoad2(e->b, e->i64, at, s->symbol->name));
+}
+
+static LLVMValueRef emit_flag(run_code *r, const storage *s)
+{
+	const entry *e = r->e;
+	LLVMValueRef byte = LLVMBuildLoad2(e->b, e->i8, pointer_of(r, s), s->name);
+	return LLVMBuildICmp(e->b, LLVMIntNE, byte, LLVMConstInt(e->i8, 0, false), "");
+}
+
+static void emit_branch(run_code *r, const step_list *steps, LLVMBasicBlockRef block, LLVMBasicBlockRef next)
+{
+	const entry *e = r->e;
+	LLVMPositionBuilderAtEnd(e->b, block);
+	outside o = enter_steps(r);
+	emit_steps(r, steps);
+	leave_steps(r, o);
+	LLVMBuildBr(e->b, next);
+}
+
+static void emit_if(run_code *r, const step *s)
+{
+	const entry *e = r->e;
+	LLVMValueRef cond = emit_flag(r, s->from);
+	LLVMBasicBlockRef then = new_block(e, "then"), otherwise = new_block(e, "else"), next = new_block(e, "endif");
+	LLVMBuildCondBr(e->b, cond, then, otherwise);
+	emit_branch(r, &s->body, then, next);
+	emit_branch(r, &s->otherwise, otherwise, next);
+	LLVMPositionBuilderAtEnd(e->b, next);
+	steps_walk(&s->body, read_bound, r);
+	steps_walk(&s->otherwise, read_bound, r);
+}
+
+/* What goes round in a loop. */
+typedef struct loop_code {
+	LLVMValueRef index, go_on; /* phis; go_on NULL: no condition */
+	LLVMValueRef *current;     /* of carried storages */
+	LLVMValueRef *from;
+	LLVMValueRef trip;
+	LLVMBasicBlockRef before, head;
+} loop_code;
+
+static LLVMValueRef phi(const entry *e, LLVMTypeRef type, const char *name, LLVMValueRef first, LLVMBasicBlockRef before)
+{
+	LLVMValueRef p = LLVMBuildPhi(e->b, type, name);
+	LLVMAddIncoming(p, &first, &before, 1);
+	return p;
+}
+
+static void know_output(storage *s, void *user)
+{
+	const storage *whole = s->kind == STORAGE_PART ? s->whole : s;
+	if (whole->kind == STORAGE_OUTPUT)
+		callers_pointer(user, whole);
+}
+
+static void know_outputs(step *s, void *user) { step_storages(s, know_output, user); }
+
+static void open_loop(run_code *r, const step *s, loop_code *l)
+{
+	const entry *e = r->e;
+	steps_walk(&s->body, know_outputs, r); /* those of data-dependent size are allocated once */
+	size_t n = (size_t)s->carried.n;
+	l->current = new_array(e->a, LLVMValueRef, n);
+	l->from = new_array(e->a, LLVMValueRef, n);
+	for (size_t i = 0; i < n; i++)
+		l->from[i] = pointer_of(r, s->carried.v[i].from);
+	LLVMValueRef begin = s->from ? emit_flag(r, s->from) : NULL;
+	l->trip = s->trip ? sizes_emit(&r->sizes, s->trip) : NULL;
+	l->before = LLVMGetInsertBlock(e->b);
+	l->head = new_block(e, "loop");
+	LLVMBuildBr(e->b, l->head);
+	LLVMPositionBuilderAtEnd(e->b, l->head);
+	l->index = phi(e, e->i64, "iteration", int64(e, 0), l->before);
+	l->go_on = begin ? phi(e, LLVMTypeOf(begin), "go_on", begin, l->before) : NULL;
+	for (size_t i = 0; i < n; i++)
+		l->current[i] = phi(e, e->ptr, s->carried.v[i].current->name, l->from[i], l->before);
+}
+
+static LLVMValueRef emit_loop_test(const entry *e, const loop_code *l)
+{
+	LLVMValueRef more = l->trip ? LLVMBuildICmp(e->b, LLVMIntSLT, l->index, l->trip, "more") : NULL;
+	if (more && l->go_on)
+		return LLVMBuildAnd(e->b, more, l->go_on, "");
+	return more ? more : l->go_on;
+}
+
+/* One iteration, and what it hands on. */
+static void emit_iteration(run_code *r, const step *s, loop_code *l)
+{
+	const entry *e = r->e;
+	outside o = enter_steps(r);
+	set_symbol(r, s->symbol, l->index);
+	for (int i = 0; i < s->carried.n; i++)
+		map_put(r->pointers, s->carried.v[i].current, l->current[i]);
+	emit_steps(r, &s->body);
+	LLVMValueRef next = LLVMBuildAdd(e->b, l->index, int64(e, 1), ""), flag = s->go_on ? emit_flag(r, s->go_on) : NULL;
+	for (int i = 0; i < s->carried.n; i++)
+		l->from[i] = pointer_of(r, s->carried.v[i].next);
+	LLVMBasicBlockRef end = LLVMGetInsertBlock(e->b);
+	LLVMAddIncoming(l->index, &next, &end, 1);
+	if (flag)
+		LLVMAddIncoming(l->go_on, &flag, &end, 1);
+	for (int i = 0; i < s->carried.n; i++)
+		LLVMAddIncoming(l->current[i], &l->from[i], &end, 1);
+	LLVMBuildBr(e->b, l->head);
+	leave_steps(r, o);
+}
+
+static void keep_results(run_code *r, const step *s, const loop_code *l)
+{
+	const entry *e = r->e;
+	for (int i = 0; i < s->carried.n; i++) {
+		const storage *result = s->carried.v[i].result;
+		if (!result)
+			continue;
+		LLVMValueRef bytes = sizes_emit_bytes(&r->sizes, result->size, result->type);
+		LLVMBuildMemCpy(e->b, pointer_of(r, result), 1, l->current[i], 1, bytes);
+	}
+	if (s->count)
+		LLVMBuildStore(e->b, l->index, pointer_of(r, s->count));
+}
+
+static void emit_loop(run_code *r, const step *s)
+{
+	const entry *e = r->e;
+	loop_code l = {0};
+	open_loop(r, s, &l);
+	LLVMBasicBlockRef body = new_block(e, "iteration"), next = new_block(e, "endloop");
+	LLVMBuildCondBr(e->b, emit_loop_test(e, &l), body, next);
+	LLVMPositionBuilderAtEnd(e->b, body);
+	emit_iteration(r, s, &l);
+	LLVMPositionBuilderAtEnd(e->b, next);
+	steps_walk(&s->body, read_bound, r);
+	keep_results(r, s, &l);
+}
+
+static void emit_steps(run_code *r, const step_list *steps)
+{
+	for (int i = 0; i < steps->n; i++) {
+		const step *s = &steps->v[i];
+		switch (s->kind) {
+		case STEP_CALL: emit_kernel_step(r, s); break;
+		case STEP_BIND: emit_bind_step(r, s); break;
+		case STEP_IF: emit_if(r, s); break;
+		case STEP_LOOP: emit_loop(r, s); break;
+		}
+	}
+}
+
+static void take_longer(step *s, void *user)
+{
+	int *n = user;
+	*n = s->args.n > *n ? s->args.n : *n;
 }
 
 static int longest_args(const program *p)
 {
 	int n = 1;
-	for (int i = 0; i < p->steps.n; i++)
-		if (p->steps.v[i].args.n > n)
-			n = p->steps.v[i].args.n;
+	steps_walk(&p->steps, take_longer, &n);
 	return n;
 }
 
@@ -583,13 +801,7 @@ static LLVMValueRef emit_run(const entry *e)
 	                                "context"});
 	run_code r;
 	run_open(&r, e, f);
-	for (int i = 0; i < e->p->steps.n; i++) {
-		const step *s = &e->p->steps.v[i];
-		if (s->kind == STEP_CALL)
-			emit_kernel_step(&r, s);
-		else
-			emit_bind_step(&r, s);
-	}
+	emit_steps(&r, &e->p->steps);
 	allocate_unwritten(&r);
 	return_ok(e);
 	return f;

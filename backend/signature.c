@@ -1,6 +1,6 @@
 /* What a caller sees of a program.
  *
- * A dimension symbol that a step binds is internal: its value comes from data during a run.  All others are the caller's, and
+ * A dimension symbol that a step binds, or by which a loop counts, is internal: it gets its value during a run.  All others are the caller's, and
  * their order in p->dims is their order in the ABI. */
 #include "backend/model.h"
 
@@ -90,6 +90,12 @@ int signature_symbol_index(const signature *s, const sym *dim)
 	return -1;
 }
 
+static void note_bound(step *s, void *user)
+{
+	if ((s->kind == STEP_BIND || s->kind == STEP_LOOP) && s->symbol->kind == SYM_VAR)
+		map_put(user, s->symbol, s);
+}
+
 static void set_workspace(signature *s, const sym *bytes)
 {
 	s->workspace = bytes ? bytes->hi : 0;
@@ -101,9 +107,7 @@ static void set_workspace(signature *s, const sym *bytes)
 void signature_init(signature *s, arena *a, const program *p, const emit_options *o)
 {
 	*s = (signature){.symbol = c_identifier(a, o->symbol ? o->symbol : p->name), .bound = map_new(a)};
-	for (int i = 0; i < p->steps.n; i++)
-		if (p->steps.v[i].kind == STEP_BIND)
-			map_put(s->bound, p->steps.v[i].symbol, &p->steps.v[i]);
+	steps_walk(&p->steps, note_bound, s->bound);
 	for (int i = 0; i < p->dims.n; i++)
 		if (!map_has(s->bound, p->dims.v[i]))
 			vec_push(a, &s->symbols, p->dims.v[i]);

@@ -71,19 +71,26 @@ static void place_in_blob(weights *w, map *by_hash, const storage *s)
 	w->bytes += (fresh->bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
+typedef struct alignments {
+	map *of; /* storage -> alignment as an integer */
+} alignments;
+
+static void note_alignments(step *s, void *user)
+{
+	alignments *a = user;
+	for (int j = 0; s->kind == STEP_CALL && j < s->args.n; j++) {
+		uintptr_t want = (uintptr_t)s->k->params.v[j]->align;
+		if (want > (uintptr_t)map_get(a->of, s->args.v[j]))
+			map_put(a->of, s->args.v[j], (void *)want);
+	}
+}
+
 /* storage -> the largest alignment that a kernel assumes of it, as an integer */
 static map *wanted_alignments(arena *a, const program *p)
 {
-	map *align = map_new(a);
-	for (int i = 0; i < p->steps.n; i++) {
-		const step *s = &p->steps.v[i];
-		for (int j = 0; s->kind == STEP_CALL && j < s->args.n; j++) {
-			uintptr_t want = (uintptr_t)s->k->params.v[j]->align;
-			if (want > (uintptr_t)map_get(align, s->args.v[j]))
-				map_put(align, s->args.v[j], (void *)want);
-		}
-	}
-	return align;
+	alignments found = {map_new(a)};
+	steps_walk(&p->steps, note_alignments, &found);
+	return found.of;
 }
 
 static void place_here(weights *w, const map *align, const storage *s)

@@ -91,10 +91,40 @@ typedef struct work {
 	bool known;
 } work;
 
+static void add_kernel(work *w, const kernel *k, binding_of_symbols *b, double times)
+{
+	int64_t flops = 0, bytes = 0;
+	if (k->flops && sym_eval(k->flops, value_of_symbol, b, &flops) && k->bytes && sym_eval(k->bytes, value_of_symbol, b, &bytes)) {
+		w->flops += times * (double)flops;
+		w->bytes += times * (double)bytes;
+	} else {
+		w->known = false;
+	}
+}
+
+/* Which way a branch goes, and when a loop ends early, is not known. */
+static void add_steps(work *w, const step_list *steps, binding_of_symbols *b, double times)
+{
+	for (int i = 0; i < steps->n; i++) {
+		const step *s = &steps->v[i];
+		int64_t trip;
+		switch (s->kind) {
+		case STEP_CALL: add_kernel(w, s->k, b, times); break;
+		case STEP_BIND: break;
+		case STEP_IF: w->known = false; break;
+		case STEP_LOOP:
+			if (!s->from && sym_eval(s->trip, value_of_symbol, b, &trip))
+				add_steps(w, &s->body, b, times * (double)trip);
+			else
+				w->known = false;
+			break;
+		}
+	}
+}
+
 /* Of one run on these inputs, from the kernels' own counts. */
 static work work_of(const session *s, arena *a, const dlrt_tensor *inputs)
 {
-	const program *p = s->c.p;
 	int64_t *values = new_array(a, int64_t, (size_t)s->model->n_symbols + 1);
 	for (int i = 0; i < s->model->n_inputs; i++)
 		for (int k = 0; k < s->model->inputs[i].rank; k++)
@@ -102,18 +132,7 @@ static work work_of(const session *s, arena *a, const dlrt_tensor *inputs)
 				values[s->model->inputs[i].dims[k].symbol] = inputs[i].dims[k];
 	binding_of_symbols b = {s->model, values};
 	work w = {.known = true};
-	for (int i = 0; i < p->steps.n; i++) {
-		const kernel *k = p->steps.v[i].k;
-		int64_t flops = 0, bytes = 0;
-		if (p->steps.v[i].kind != STEP_CALL)
-			continue;
-		if (k->flops && sym_eval(k->flops, value_of_symbol, &b, &flops) && k->bytes && sym_eval(k->bytes, value_of_symbol, &b, &bytes)) {
-			w.flops += (double)flops;
-			w.bytes += (double)bytes;
-		} else {
-			w.known = false;
-		}
-	}
+	add_steps(&w, &s->c.p->steps, &b, 1);
 	return w;
 }
 

@@ -16,12 +16,23 @@ static const char *text_of(arena *a, const sym *s)
 	return text.data;
 }
 
+typedef struct call_count {
+	const kernel *k;
+	int n;
+} call_count;
+
+static void count_call(step *s, void *user)
+{
+	call_count *c = user;
+	c->n += s->kind == STEP_CALL && s->k == c->k;
+}
+
+/* Places from where it is called; inside a loop a call counts once. */
 static int calls_of(const program *p, const kernel *k)
 {
-	int n = 0;
-	for (int i = 0; i < p->steps.n; i++)
-		n += p->steps.v[i].kind == STEP_CALL && p->steps.v[i].k == k;
-	return n;
+	call_count c = {.k = k};
+	steps_walk(&p->steps, count_call, &c);
+	return c.n;
 }
 
 static size_t weights_bytes(const program *p)
@@ -48,7 +59,7 @@ static bool slot_bytes(const storage *s, int64_t *bytes)
 static int64_t arena_lower_bound(const program *p)
 {
 	int64_t most = 0;
-	for (int at = 0; at < p->steps.n; at++) {
+	for (int at = 0; at < steps_count(&p->steps); at++) {
 		int64_t alive = 0, bytes;
 		for (int i = 0; i < p->storages.n; i++) {
 			const storage *s = p->storages.v[i];
@@ -78,7 +89,7 @@ static void print_text(FILE *to, arena *a, const program *p)
 			fprintf(to, "%6s", "-");
 		fprintf(to, "  %s%s%s\n", k->name, k->nodes && *k->nodes ? ": " : "", k->nodes ? k->nodes : "");
 	}
-	fprintf(to, "kernels:   %d, called in %d steps\n", p->kernels.n, p->steps.n);
+	fprintf(to, "kernels:   %d, called in %d steps\n", p->kernels.n, steps_count(&p->steps));
 	fprintf(to, "workspace: %s bytes", text_of(a, p->workspace_bytes));
 	if (bound >= 0)
 		fprintf(to, ", at least %" PRId64 " are alive at once", bound);

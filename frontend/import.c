@@ -246,6 +246,33 @@ value *copy_dims(importer *im, value *x, sym *const *dims, int rank)
 	return same ? x : build_expand(im->graph, x, dims, rank);
 }
 
+static void bind_symbol(importer *im, value *count, sym *what)
+{
+	attr symbol = attr_of_syms(im->graph, "symbol", &what, 1);
+	graph_add(im->graph, OP_BIND, &count, 1, &symbol, 1, 1);
+}
+
+sym *bind_count(importer *im, value *count, const char *hint, sym *most)
+{
+	sym *s = sym_inner_fresh(im->syms, hint, 0, sym_is(most, INT64_MAX) ? most : sym_addi(most, 1));
+	bind_symbol(im, count, s);
+	return s;
+}
+
+void bind_check(importer *im, value *found, int64_t wanted) { bind_symbol(im, found, size(im, wanted)); }
+
+value *cut(importer *im, value *x, int axis, sym *start, sym *count)
+{
+	sym *starts[MAX_RANK], *shape[MAX_RANK];
+	int64_t steps[MAX_RANK];
+	for (int i = 0; i < x->rank; i++) {
+		starts[i] = i == axis ? start : size(im, 0);
+		shape[i] = i == axis ? count : x->dims[i];
+		steps[i] = 1;
+	}
+	return build_slice(im->graph, x, starts, steps, shape);
+}
+
 /* ---- formulas --------------------------------------------------------------------------------------------------------- */
 const expr *operand(importer *im, int i, const value *v) { return expr_arg(im->exprs, i, v->type); }
 const expr *number(importer *im, const expr *like, double x) { return expr_number(im->exprs, like->type, x); }

@@ -107,6 +107,13 @@ value *mean_over(importer *im, value *x, const int *axes, int n); /* keeps the a
 value *along_axis(importer *im, value *x, int axis, int rank);
 value *copy_dims(importer *im, value *x, sym *const *dims, int rank); /* broadcast to, or x itself */
 
+/* A symbol for a size that an i64 scalar gives while running, at most `most`. */
+sym *bind_count(importer *im, value *count, const char *hint, sym *most);
+/* The run ends where the scalar is not this number. */
+void bind_check(importer *im, value *found, int64_t wanted);
+/* Elements start .. start + count - 1 along an axis. */
+value *cut(importer *im, value *x, int axis, sym *start, sym *count);
+
 /* ---- formulas --------------------------------------------------------------------------------------------------------- */
 /* The element of operand i in the type it is computed in, and a number of that type. */
 const expr *operand(importer *im, int i, const value *v);

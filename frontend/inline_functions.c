@@ -112,6 +112,7 @@ void import_call(importer *im, const onnx_node *call, const Onnx__FunctionProto 
 {
 	scope s = {
 		.caller = call->scope,
+		.graph = im->graph,
 		.function = f,
 		.values = map_new_str(im->a),
 		.opsets = f->opset_import,

@@ -13,6 +13,7 @@
 
 /* ---- the table of operators ------------------------------------------------------------------------------------------- */
 #define AI_ONNX       ""
+#define AI_ONNX_ML    "ai.onnx.ml"
 #define VERSIONS(...) {__VA_ARGS__}
 static const onnx_op op_rows[] = {
 #define ONNX(name, domain, versions, importer)         {#name, domain, versions, importer, 0},
@@ -115,7 +116,7 @@ static void bad_initializer(importer *im, const char *name, const char *why)
 		diag_note(im->diag, "it holds the initializer \"%s\"", name);
 }
 
-static void import_initializers(importer *im, scope *s, const Onnx__GraphProto *g)
+void import_initializers(importer *im, scope *s, const Onnx__GraphProto *g)
 {
 	for (size_t i = 0; i < g->n_initializer; i++) {
 		const char *name = text_of(g->initializer[i]->name), *why = "";
@@ -315,9 +316,13 @@ static bool defined_later(Onnx__NodeProto **nodes, size_t from, size_t n, const 
 static diag_at node_at(const importer *im, const scope *s, const Onnx__NodeProto *p, size_t index)
 {
 	diag_at at = {.file = im->path, .node = (int)index, .node_name = text_of(p->name), .op = text_of(p->op_type)};
-	if (!s->caller)
+	if (!s->caller && !s->parent)
 		return at;
 	at.node = s->call.node;
+	if (!s->caller) {
+		at.node_name = p->name && *p->name ? p->name : s->call.node_name;
+		return at;
+	}
 	at.node_name = s->call.node_name;
 	if (p->name && *p->name)
 		at.node_name = arena_printf(im->a, "%s%s%s", s->call.node_name, *s->call.node_name ? "/" : "", p->name);
@@ -336,7 +341,7 @@ static bool bind_inputs(importer *im, onnx_node *n, Onnx__NodeProto **nodes, siz
 		const char *name = text_of(p->input[i]);
 		if (!*name)
 			continue;
-		n->in[i] = map_get(n->scope->values, name);
+		n->in[i] = scope_find(im, n->scope, name);
 		bool optional = n->scope->function && !n->in[i];
 		for (size_t k = 0; optional && k < n->scope->function->n_input; k++)
 			if (strcmp(text_of(n->scope->function->input[k]), name) == 0)
@@ -435,12 +440,14 @@ static void import_node(importer *im, scope *s, Onnx__NodeProto **nodes, size_t 
 		.at = node_at(im, s, p, index),
 	};
 	im->fixable = NULL;
+	graph *const into = im->graph;
 	im->graph->at = n->at;
 	im->graph->src = (source){n->at.node, n->at.node_name, n->at.op};
 	if (diag_guard(im->diag)) {
 		import_node_body(im, n, nodes, index, n_nodes);
 		diag_pop_guard(im->diag);
 	} else {
+		im->graph = into; /* it may have been inside a body */
 		if (im->fixable)
 			diag_hint(im->diag, "--const %s=FILE fixes the input while compiling", im->fixable);
 		sym_clear_overflow(im->syms);
@@ -520,7 +527,7 @@ static void import_outputs(importer *im, const scope *s, const Onnx__GraphProto 
 static void import_model(importer *im)
 {
 	const Onnx__ModelProto *m = im->model;
-	scope s = {.values = map_new_str(im->a), .opsets = m->opset_import, .n_opsets = m->n_opset_import};
+	scope s = {.values = map_new_str(im->a), .opsets = m->opset_import, .n_opsets = m->n_opset_import, .graph = im->graph};
 	import_initializers(im, &s, m->graph);
 	import_inputs(im, &s, m->graph);
 	import_nodes(im, &s, m->graph->node, m->graph->n_node);

@@ -222,3 +222,22 @@ void attr_check_all_known(importer *im, const onnx_node *n)
 		if (n->attrs[i] && !n->asked[i])
 			refuse(im, n, "attribute %s is not supported", text_of(n->proto->attribute[i]->name));
 }
+
+const Onnx__GraphProto *attr_graph(importer *im, const onnx_node *n, const char *name)
+{
+	const Onnx__AttributeProto *a = ask(im, n, name, TYPE_GRAPH);
+	if (!a || !a->g)
+		missing(im, n, name);
+	return a->g;
+}
+
+string_list attr_strings(importer *im, const onnx_node *n, const char *name)
+{
+	const Onnx__AttributeProto *a = ask(im, n, name, TYPE_STRINGS);
+	if (!a)
+		return (string_list){0};
+	const char **v = new_array(im->a, const char *, a->n_strings + 1);
+	for (size_t i = 0; i < a->n_strings; i++)
+		v[i] = arena_strndup(im->a, (const char *)a->strings[i].data, a->strings[i].len);
+	return (string_list){v, (int)a->n_strings, true};
+}

@@ -28,6 +28,14 @@ int_list attr_ints(importer *im, const onnx_node *n, const char *name);
 int_list attr_ints_required(importer *im, const onnx_node *n, const char *name);
 /* `count` entries of at least lo, each `otherwise` when absent. */
 const int64_t *attr_ints_or(importer *im, const onnx_node *n, const char *name, int count, int64_t lo, int64_t otherwise);
+typedef struct string_list {
+	const char *const *v;
+	int n;
+	bool given;
+} string_list;
+
+string_list attr_strings(importer *im, const onnx_node *n, const char *name);
+const Onnx__GraphProto *attr_graph(importer *im, const onnx_node *n, const char *name); /* refuses when absent */
 float_list attr_floats(importer *im, const onnx_node *n, const char *name);
 const tensor *attr_tensor(importer *im, const onnx_node *n, const char *name); /* NULL when absent */
 dtype attr_dtype(importer *im, const onnx_node *n, const char *name, dtype otherwise);

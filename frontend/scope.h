@@ -5,6 +5,12 @@
 
 struct scope {
 	const scope *caller; /* NULL: the main graph */
+	/* Of a body of If, Loop or Scan: the scope around it, whose names are visible too. */
+	scope *parent;
+	graph *graph; /* that its nodes are imported into */
+	map *found;   /* name -> what a name of a scope around it stands for in `graph` */
+	map *inside;  /* value of the graph around -> what stands for it in `graph` */
+	vec(value *) captured; /* values of the graph around that became inputs of `graph`, in the order of its last inputs */
 	const Onnx__FunctionProto *function;
 	map *values; /* name -> value; &unknown for results of failed nodes */
 	Onnx__OperatorSetIdProto **opsets;
@@ -25,6 +31,9 @@ int64_t opset_of(const scope *s, const char *domain); /* 0 when not imported */
 const char *text_of(const char *s); /* NULL as "" */
 bool is_ai_onnx(const char *domain);
 
+/* What the name means in s, also by the scopes around it; NULL: nothing. */
+value *scope_find(importer *im, scope *s, const char *name);
+void import_initializers(importer *im, scope *s, const Onnx__GraphProto *g);
 void import_nodes(importer *im, scope *s, Onnx__NodeProto **nodes, size_t n);
 
 /* inline_functions.c */

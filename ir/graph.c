@@ -117,6 +117,12 @@ static _Noreturn void rule_broken(graph *g, const char *why)
 
 node *graph_add(graph *g, op kind, value *const *in, int n_in, const attr *attrs, int n_attrs, int n_out)
 {
+	return graph_add_regions(g, kind, in, n_in, attrs, n_attrs, NULL, 0, n_out);
+}
+
+node *graph_add_regions(graph *g, op kind, value *const *in, int n_in, const attr *attrs, int n_attrs, graph **regions, int n_regions,
+                        int n_out)
+{
 	node *n = new(g->a, node);
 	n->id = g->next_node_id++;
 	n->op = kind;
@@ -130,6 +136,12 @@ node *graph_add(graph *g, op kind, value *const *in, int n_in, const attr *attrs
 	n->attrs = new_array(g->a, attr, (size_t)n_attrs);
 	for (int i = 0; i < n_attrs; i++)
 		n->attrs[i] = attrs[i];
+	n->n_regions = n_regions;
+	n->regions = new_array(g->a, graph *, (size_t)n_regions);
+	for (int i = 0; i < n_regions; i++) {
+		n->regions[i] = regions[i];
+		regions[i]->owner = n;
+	}
 	n->n_out = n_out;
 	n->out = new_array(g->a, value *, (size_t)n_out);
 	for (int i = 0; i < n_out; i++)
@@ -293,8 +305,61 @@ bool value_is_output(const graph *g, const value *v)
 	return false;
 }
 
-/* No op of the table has a side effect or draws random numbers. */
-bool node_is_pure(const node *n) { return n->op < OP_COUNT; }
+bool node_is_pure(const node *n) { return n->op != OP_BIND; }
+
+typedef struct sym_search {
+	bool (*pred)(const sym *var, void *user);
+	void *user;
+} sym_search;
+
+static bool any_sym(sym *const *v, int n, const sym_search *f)
+{
+	for (int i = 0; i < n; i++)
+		if (sym_any_var(v[i], f->pred, f->user))
+			return true;
+	return false;
+}
+
+static bool index_matches(const expr *e, void *user)
+{
+	const sym_search *f = user;
+	return (e->op == EXPR_INDEX || e->op == EXPR_LOAD) && sym_any_var(e->index, f->pred, f->user);
+}
+
+static bool value_any_sym(const value *v, const sym_search *f)
+{
+	return any_sym(v->dims, v->rank, f) || (v->alias && any_sym(v->alias_start, v->rank, f));
+}
+
+static bool graph_any_sym(const graph *g, const sym_search *f)
+{
+	for (int i = 0; i < g->inputs.n; i++)
+		if (value_any_sym(g->inputs.v[i], f))
+			return true;
+	for_each_node(n, g)
+		if (node_any_sym(n, f->pred, f->user))
+			return true;
+	return false;
+}
+
+bool node_any_sym(const node *n, bool (*pred)(const sym *var, void *user), void *user)
+{
+	sym_search f = {pred, user};
+	for (int i = 0; i < n->n_attrs; i++) {
+		const attr *a = &n->attrs[i];
+		if (a->kind == ATTR_SYMS && any_sym(a->syms, a->n, &f))
+			return true;
+		if (a->kind == ATTR_EXPR && expr_any(a->expr, index_matches, &f))
+			return true;
+	}
+	for (int i = 0; i < n->n_out; i++)
+		if (value_any_sym(n->out[i], &f))
+			return true;
+	for (int i = 0; i < n->n_regions; i++)
+		if (graph_any_sym(n->regions[i], &f))
+			return true;
+	return false;
+}
 
 /* Uses of the value with id i stand at first[i] .. first[i + 1] - 1 of `all`. */
 struct use_map {
@@ -390,12 +455,26 @@ void graph_move_before(graph *g, node *n, node *where)
 	link_before(g, n, where);
 }
 
+static bool is_same_sym(const sym *var, void *user) { return var == user; }
+
+/* A bind of a constant is a check, and stays; one of a symbol is wanted as long as a later node uses the symbol. */
+static bool binds_for_nobody(const node *n)
+{
+	sym *s = node_syms(n, "symbol", NULL)[0];
+	if (s->kind != SYM_VAR)
+		return false;
+	for (const node *later = n->next; later; later = later->next)
+		if (node_any_sym(later, is_same_sym, s))
+			return false;
+	return true;
+}
+
 static bool is_dead(const node *n)
 {
 	for (int i = 0; i < n->n_out; i++)
 		if (n->out[i]->n_uses > 0)
 			return false;
-	return node_is_pure(n);
+	return node_is_pure(n) || binds_for_nobody(n);
 }
 
 int graph_remove_dead(graph *g)

@@ -101,6 +101,10 @@ struct node {
 	value **in;
 	value **out;
 	attr *attrs;
+	/* Graphs that run as part of the node (if: then, else; loop: body).  They see nothing of this graph but what their inputs
+	 * get from the operands (region_operand); symbols are common to all. */
+	graph **regions;
+	int n_regions;
 	source src;
 	graph *graph;
 	node *prev, *next;
@@ -120,6 +124,7 @@ struct graph {
 	vec(value *) outputs;
 	conditions assumed; /* what type rules take for granted; checked when the model runs */
 	node *first, *last;
+	node *owner; /* the node whose region this is; NULL: the network */
 	int next_value_id, next_node_id;
 	node *before; /* builders insert before this node; NULL = at the end */
 	source src;   /* given to nodes that builders make */
@@ -157,6 +162,9 @@ void graph_output(graph *g, value *v, const char *name);
 void graph_set_output(graph *g, int i, value *v);
 /* Makes a node at the insertion point; runs the type rule; derives symbolic `elements` where all are known. */
 node *graph_add(graph *g, op op, value *const *in, int n_in, const attr *attrs, int n_attrs, int n_out);
+/* The same with regions, which share the syms, exprs and names of g. */
+node *graph_add_regions(graph *g, op op, value *const *in, int n_in, const attr *attrs, int n_attrs, graph **regions, int n_regions,
+                        int n_out);
 value *build(graph *g, op op, value *const *in, int n_in, const attr *attrs, int n_attrs); /* graph_add, result 0 */
 value *build_const(graph *g, const tensor *t, const char *name);
 /* Notes a condition of the sizes unless it is proved; false when it can never hold. */
@@ -182,7 +190,9 @@ const tensor *value_tensor(const value *v); /* of a constant; NULL otherwise */
 sym *value_size(const value *v); /* number of elements */
 bool value_dims_equal(const value *a, const value *b);
 bool value_is_output(const graph *g, const value *v);
-bool node_is_pure(const node *n); /* no side effect, may be merged or removed: all core ops except random */
+bool node_is_pure(const node *n); /* no side effect, may be removed: all core ops except bind */
+/* Does some size, attribute or expression of the node, or inside its regions, contain a symbol for which pred holds? */
+bool node_any_sym(const node *n, bool (*pred)(const sym *var, void *user), void *user);
 
 /* Users of v as (node, operand index), in order; nodes only.  Linear in the graph: build once per pass with uses_of. */
 typedef struct use { node *user; int operand; } use;
@@ -202,6 +212,17 @@ void graph_replace_value(graph *g, value *old, value *with); /* all uses, output
 void graph_remove(graph *g, node *n); /* its results must be unused */
 void graph_move_before(graph *g, node *n, node *where);
 int graph_remove_dead(graph *g); /* nodes whose results nobody uses; returns how many */
+
+/* ---- regions (ir/region.c) ---------------------------------------------------------------------------------------- */
+const char *region_word(op op, int i); /* "then", "else", "body"; NULL when the op has no such region */
+/* The operand that input i of region r gets: of a loop's carried value, the one it begins with. */
+value *region_operand(const node *n, int r, int i);
+bool region_input_is_carried(const node *n, int i);
+/* Removes input i of region r, which is unused, and the operand behind it. */
+void region_remove_input(node *n, int r, int i);
+/* The nodes of `from` again at g's insertion point, its inputs replaced by `in`, and symbol `var` by `by` (var may be NULL).
+ * The outputs go to `out`. */
+void region_inline(graph *g, const graph *from, value *const *in, sym *var, sym *by, value **out);
 
 /* ---- storage ----------------------------------------------------------------------------------------------------- */
 /* Element offset of `at` in the buffer that stores v (its own, or that of the value it aliases: *base); halo included. */

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MAX_VALUE_ID = 10 * 1000 * 1000, MAX_RESULTS = 16 };
+enum { MAX_VALUE_ID = 10 * 1000 * 1000, MAX_RESULTS = 256, MAX_REGIONS = 2 };
 
 /* A name or id whose value may come later in the text. */
 typedef struct reference {
@@ -442,7 +442,9 @@ static op parse_op(reader *r)
 	return found;
 }
 
-/* %r, ... = op %operand, ... {expr} {attributes} : type, ... */
+static graph *parse_region(reader *r, const char *word);
+
+/* %r, ... = op %operand, ... {expr} {attributes} regions : type, ... */
 static void parse_operation(reader *r)
 {
 	parser *p = &r->p;
@@ -455,7 +457,7 @@ static void parse_operation(reader *r)
 	} while (parse_accept(p, ","));
 	parse_expect(p, "=");
 
-	r->g->at = parse_place(p, p->tok);
+	diag_at where = r->g->at = parse_place(p, p->tok);
 	op kind = parse_op(r);
 	vec(value *) in = {0};
 	if (p->tok.kind == TOKEN_VALUE) {
@@ -470,7 +472,13 @@ static void parse_operation(reader *r)
 		vec_push(p->a, &attrs, parse_expr_attr(r, "expr"));
 	parse_attrs(r, &attrs);
 
-	node *n = graph_add(r->g, kind, in.v, in.n, attrs.v, attrs.n, n_out);
+	graph *regions[MAX_REGIONS];
+	int n_regions = 0;
+	for (const char *word; n_regions < MAX_REGIONS && (word = region_word(kind, n_regions)) && parse_accept(p, word);)
+		regions[n_regions++] = parse_region(r, word);
+
+	r->g->at = where;
+	node *n = graph_add_regions(r->g, kind, in.v, in.n, attrs.v, attrs.n, regions, n_regions, n_out);
 	parse_expect(p, ":");
 	for (int i = 0; i < n_out; i++) {
 		if (i)
@@ -485,23 +493,11 @@ static void parse_operation(reader *r)
 
 /* ---- graphs ------------------------------------------------------------------------------------------------------ */
 
-/* dim N = 1..8   dim M = 1.. */
+/* dim N = 1..8   dim M = 1..   dim k = 0.. below N*M */
 static void parse_dim(reader *r)
 {
-	parser *p = &r->p;
-	parse_expect(p, "dim");
-	token where = p->tok;
-	const char *name = p->tok.kind == TOKEN_STRING ? parse_string(p, "a dimension") : parse_name(p, "a dimension");
-	parse_expect(p, "=");
-	int64_t lo = parse_int(p), hi = INT64_MAX;
-	parse_expect(p, "..");
-	if (!parse_at(p, "graph") && !parse_at(p, "dim") && !parse_at(p, "assume"))
-		hi = parse_int(p);
-	if (sym_find_dim(p->syms, name))
-		parse_error_at(p, where, "dimension %s is declared twice", name);
-	if (lo > hi)
-		parse_error_at(p, where, "the range of dimension %s is empty", name);
-	sym_dim(p->syms, name, lo, hi);
+	parse_expect(&r->p, "dim");
+	parse_dim_range(&r->p);
 }
 
 /* assume N == M */
@@ -593,16 +589,13 @@ static void resolve_late(reader *r)
 	}
 }
 
-static void parse_graph(reader *r)
+/* Inputs, outputs and nodes. */
+static void parse_body(reader *r)
 {
 	parser *p = &r->p;
 	output_list outputs = {0};
-	while (parse_at(p, "dim"))
-		parse_dim(r);
-	while (parse_at(p, "assume"))
-		parse_assume(r);
-	parse_expect(p, "graph");
-	r->g->name = parse_symbol(p, "the graph's @name");
+	r->by_name = map_new(p->a);
+	r->by_id = map_new(p->a);
 	parse_inputs(r);
 	parse_expect(p, "->");
 	parse_outputs(r, &outputs);
@@ -614,11 +607,41 @@ static void parse_graph(reader *r)
 			parse_operation(r);
 	}
 	parse_next(p);
-	if (p->tok.kind != TOKEN_END)
-		parse_error(p, "expected the end of the file after the graph, found %s", parse_found(p));
 	add_outputs(r, &outputs);
 	resolve_late(r);
 	number_values(r);
+}
+
+/* A graph of its own: nothing of the one around it is visible. */
+static graph *parse_region(reader *r, const char *word)
+{
+	reader outer = *r;
+	parse_enter(&r->p);
+	*r = (reader){.p = r->p, .g = graph_new_like(r->p.a, outer.g, word), .quiet = outer.quiet};
+	r->g->diag = outer.g->diag;
+	parse_body(r);
+	graph *g = r->g;
+	parser now = r->p;
+	g->diag = NULL;
+	g->at = DIAG_NOWHERE;
+	*r = outer;
+	r->p = now;
+	parse_leave(&r->p);
+	return g;
+}
+
+static void parse_graph(reader *r)
+{
+	parser *p = &r->p;
+	while (parse_at(p, "dim"))
+		parse_dim(r);
+	while (parse_at(p, "assume"))
+		parse_assume(r);
+	parse_expect(p, "graph");
+	r->g->name = parse_symbol(p, "the graph's @name");
+	parse_body(r);
+	if (p->tok.kind != TOKEN_END)
+		parse_error(p, "expected the end of the file after the graph, found %s", parse_found(p));
 }
 
 graph *graph_parse(arena *a, const char *file, const char *text, size_t n, diag *d)
@@ -630,8 +653,6 @@ graph *graph_parse(arena *a, const char *file, const char *text, size_t n, diag 
 	if (!diag_guard(d))
 		return NULL;
 	r->g = g;
-	r->by_name = map_new(a);
-	r->by_id = map_new(a);
 	r->quiet = diag_new(a, NULL);
 	g->diag = d;
 	parser_init(&r->p, a, g->names, file, text, n, d);

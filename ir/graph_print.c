@@ -23,47 +23,17 @@ typedef struct dim_list {
 	vec(const sym *) dims;
 } dim_list;
 
+/* What bounds a dim comes before it. */
 static bool collect_var(const sym *var, void *user)
 {
 	dim_list *l = user;
 	if (var->role == SYM_DIM && !map_has(l->seen, var)) {
 		map_put(l->seen, var, l);
+		if (var->below)
+			sym_any_var(var->below, collect_var, l);
 		vec_push(l->a, &l->dims, var);
 	}
 	return false;
-}
-
-static void collect_syms(dim_list *l, sym *const *syms, int n)
-{
-	for (int i = 0; i < n; i++)
-		sym_any_var(syms[i], collect_var, l);
-}
-
-static bool collect_index(const expr *e, void *user)
-{
-	if (e->op == EXPR_INDEX || e->op == EXPR_LOAD)
-		sym_any_var(e->index, collect_var, user);
-	return false;
-}
-
-static void collect_value(dim_list *l, const value *v)
-{
-	collect_syms(l, v->dims, v->rank);
-	if (v->alias)
-		collect_syms(l, v->alias_start, v->rank);
-}
-
-static void collect_node(dim_list *l, const node *n)
-{
-	for (int i = 0; i < n->n_attrs; i++) {
-		const attr *a = &n->attrs[i];
-		if (a->kind == ATTR_SYMS)
-			collect_syms(l, a->syms, a->n);
-		else if (a->kind == ATTR_EXPR)
-			expr_any(a->expr, collect_index, l);
-	}
-	for (int i = 0; i < n->n_out; i++)
-		collect_value(l, n->out[i]);
 }
 
 /* Only dims whose range is not the default one are declared. */
@@ -71,20 +41,18 @@ static void print_dims(str *out, const graph *g)
 {
 	dim_list l = {.a = out->a, .seen = map_new(out->a)};
 	for (int i = 0; i < g->inputs.n; i++)
-		collect_value(&l, g->inputs.v[i]);
+		for (int k = 0; k < g->inputs.v[i]->rank; k++)
+			sym_any_var(g->inputs.v[i]->dims[k], collect_var, &l);
 	for_each_node(n, g)
-		collect_node(&l, n);
+		node_any_sym(n, collect_var, &l);
 	for (int i = 0; i < g->assumed.n; i++)
 		condition_any_var(&g->assumed.v[i], collect_var, &l);
 	for (int i = 0; i < l.dims.n; i++) {
 		const sym *d = l.dims.v[i];
-		if (d->lo == 0 && d->hi == INT64_MAX)
+		if (d->lo == 0 && d->hi == INT64_MAX && !d->below)
 			continue;
 		str_add(out, "dim ");
-		print_name(out, d->name);
-		str_addf(out, " = %lld..", (long long)d->lo);
-		if (d->hi != INT64_MAX)
-			str_addf(out, "%lld", (long long)d->hi);
+		print_dim_range(out, d);
 		str_addc(out, '\n');
 	}
 }
@@ -271,7 +239,9 @@ static void print_const(str *out, const node *n, print_options o)
 		str_add(out, "missing");
 }
 
-static void print_operation(str *out, const node *n, print_options o)
+static void print_region(str *out, const graph *g, const char *word, int depth, print_options o);
+
+static void print_operation(str *out, const node *n, int depth, print_options o)
 {
 	for (int i = 0; i < n->n_out; i++) {
 		str_add(out, i ? ", " : "");
@@ -283,19 +253,27 @@ static void print_operation(str *out, const node *n, print_options o)
 		print_value(out, n->in[i]);
 	}
 	print_attrs(out, n, o);
+	for (int i = 0; i < n->n_regions; i++)
+		print_region(out, n->regions[i], region_word(n->op, i), depth, o);
 	for (int i = 0; i < n->n_out; i++) {
 		str_add(out, i ? ", " : " : ");
 		print_type(out, n->out[i]);
 	}
 }
 
-static void print_node(str *out, const node *n, print_options o)
+static void print_indent(str *out, int depth)
 {
-	str_add(out, "  ");
+	while (depth-- > 0)
+		str_add(out, "  ");
+}
+
+static void print_node(str *out, const node *n, int depth, print_options o)
+{
+	print_indent(out, depth);
 	if (n->op == OP_CONST && n->n_out == 1)
 		print_const(out, n, o);
 	else
-		print_operation(out, n, o);
+		print_operation(out, n, depth, o);
 	if (n->group && n->group != n && n->group->n_out > 0) {
 		str_add(out, " @group ");
 		print_value(out, n->group->out[0]);
@@ -317,17 +295,31 @@ static void print_ports(str *out, value *const *v, int n)
 	str_addc(out, ')');
 }
 
+/* Inputs, outputs and nodes. */
+static void print_body(str *out, const graph *g, int depth, print_options o)
+{
+	print_ports(out, g->inputs.v, g->inputs.n);
+	str_add(out, " -> ");
+	print_ports(out, g->outputs.v, g->outputs.n);
+	str_add(out, " {\n");
+	for_each_node(n, g)
+		print_node(out, n, depth + 1, o);
+	print_indent(out, depth);
+	str_addc(out, '}');
+}
+
+static void print_region(str *out, const graph *g, const char *word, int depth, print_options o)
+{
+	str_addf(out, " %s ", word ? word : "region");
+	print_body(out, g, depth, o);
+}
+
 void graph_print(str *out, const graph *g, print_options o)
 {
 	print_dims(out, g);
 	print_conditions(out, g);
 	str_add(out, "graph ");
 	print_symbol_name(out, g->name);
-	print_ports(out, g->inputs.v, g->inputs.n);
-	str_add(out, " -> ");
-	print_ports(out, g->outputs.v, g->outputs.n);
-	str_add(out, " {\n");
-	for_each_node(n, g)
-		print_node(out, n, o);
-	str_add(out, "}\n");
+	print_body(out, g, 0, o);
+	str_addc(out, '\n');
 }

@@ -14,6 +14,7 @@
  *   alias     the base is stored (not inline), has the same type and rank, and following aliases ends; inputs, outputs and
  *             constants are stored on their own
  *   assumed   every condition that a type rule relies on and cannot prove; about dimensions of values only
+ *   regions   hold the same invariants, with this graph's symbols, and no node in a kernel of another graph
  *   groups    a root is its own group, stands at or behind each of its members, and belongs to this graph */
 #include "ir/graph.h"
 
@@ -235,10 +236,23 @@ static bool verify_group(verifier *v, const node *n)
 	return place_of(v, root) > place_of(v, n) || node_fails(v, n, "stands behind the root of its kernel");
 }
 
+static bool verify_regions(verifier *v, const node *n)
+{
+	for (int i = 0; i < n->n_regions; i++) {
+		const graph *g = n->regions[i];
+		const char *why = NULL;
+		if (!g || g->syms != v->g->syms || g->exprs != v->g->exprs)
+			return node_fails(v, n, "a region has symbols of its own");
+		if (!graph_verify(g, v->scratch, &why))
+			return node_fails(v, n, arena_printf(v->scratch, "region %d: %s", i, why));
+	}
+	return true;
+}
+
 static bool verify_node(verifier *v, const node *n)
 {
 	return verify_operands(v, n) && verify_results(v, n) && (n->op != OP_CONST || verify_constant(v, n)) &&
-	       verify_types(v, n) && verify_group(v, n);
+	       verify_regions(v, n) && verify_types(v, n) && verify_group(v, n);
 }
 
 /* ---- graphs ------------------------------------------------------------------------------------------------------ */

@@ -47,6 +47,50 @@ storage *storage_new(program *p, const char *name, storage_kind kind, dtype t, s
 	return s;
 }
 
+/* ---- steps ------------------------------------------------------------------------------------------------------- */
+
+void steps_walk(const step_list *steps, void (*f)(step *s, void *user), void *user)
+{
+	for (int i = 0; i < steps->n; i++) {
+		step *s = &steps->v[i];
+		f(s, user);
+		steps_walk(&s->body, f, user);
+		steps_walk(&s->otherwise, f, user);
+	}
+}
+
+static void count_step(step *s, void *user)
+{
+	(void)s;
+	++*(int *)user;
+}
+
+int steps_count(const step_list *steps)
+{
+	int n = 0;
+	steps_walk(steps, count_step, &n);
+	return n;
+}
+
+void step_storages(const step *s, void (*f)(storage *s, void *user), void *user)
+{
+	storage *const own[] = {s->from, s->go_on, s->count};
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (own[i])
+			f(own[i], user);
+	for (int i = 0; i < s->args.n; i++)
+		f(s->args.v[i], user);
+	for (int i = 0; i < s->carried.n; i++) {
+		const carry *c = &s->carried.v[i];
+		storage *const of[] = {c->current, c->from, c->next, c->result};
+		for (size_t k = 0; k < sizeof of / sizeof *of; k++)
+			if (of[k])
+				f(of[k], user);
+	}
+}
+
+/* ---- statements -------------------------------------------------------------------------------------------------- */
+
 static void walk(const block *b, void (*f)(stmt *s, void *user), void *user)
 {
 	for (int i = 0; i < b->n; i++) {

@@ -87,7 +87,14 @@ struct kernel {
 	int line;
 };
 
-typedef enum storage_kind { STORAGE_INPUT, STORAGE_OUTPUT, STORAGE_CONST, STORAGE_ARENA } storage_kind;
+typedef enum storage_kind {
+	STORAGE_INPUT,
+	STORAGE_OUTPUT,
+	STORAGE_CONST,
+	STORAGE_ARENA,
+	STORAGE_PART,    /* elements start .. start + size - 1 of another storage */
+	STORAGE_CARRIED, /* inside a loop: what the iteration before wrote, at first what the loop began with */
+} storage_kind;
 
 struct storage {
 	const char *name; /* unique */
@@ -97,7 +104,9 @@ struct storage {
 	int index; /* INPUT, OUTPUT: position in the signature */
 	const tensor *data; /* CONST */
 	sym *offset; /* ARENA: bytes from the workspace's start, a multiple of 64; NULL before plan */
-	int first_step, last_step; /* ARENA: live range, set by plan */
+	int first_step, last_step; /* ARENA: live range, set by plan; steps are counted in the order they are written in */
+	storage *whole; /* PART: no part itself */
+	sym *start;     /* PART: may depend on the index of the loops around its uses */
 };
 
 typedef struct port { /* one input or output of the model */
@@ -109,16 +118,35 @@ typedef struct port { /* one input or output of the model */
 
 typedef enum step_kind {
 	STEP_CALL, /* run a kernel on storages */
-	STEP_BIND, /* a dimension symbol takes element 0 of an i64 storage (data-dependent sizes) */
+	STEP_BIND, /* a dimension symbol takes element 0 of an i64 storage (data-dependent sizes), or a value */
+	STEP_IF,   /* steps `body` when element 0 of a bool storage is true, else steps `otherwise` */
+	STEP_LOOP, /* steps `body` again and again, a symbol counting */
 } step_kind;
 
-typedef struct step {
+/* A value that a loop hands from one iteration to the next.  Nothing is copied but the last value, behind the loop. */
+typedef struct carry {
+	storage *current; /* CARRIED: stands for `from` in the first iteration, then for `next` of the one before */
+	storage *from;
+	storage *next;    /* written by the body; not where `next` of the iteration before is */
+	storage *result;  /* gets the last value; NULL: nobody wants it */
+} carry;
+
+typedef struct step step;
+typedef vec(step) step_list;
+
+struct step {
 	step_kind kind;
 	kernel *k;
 	vec(storage *) args; /* one per kernel parameter */
-	sym *symbol;         /* BIND */
-	storage *from;
-} step;
+	sym *symbol;         /* BIND: what is bound, or the constant that must be found; LOOP: the index, a constant 0 in a loop of one */
+	storage *from;       /* BIND, IF; LOOP: whether to begin at all (bool), NULL: yes */
+	sym *value;          /* BIND, when from is NULL */
+	sym *trip;           /* LOOP: iterations at most; NULL: any number */
+	storage *go_on;      /* LOOP with `from`: written by the body, whether to go on */
+	storage *count;      /* LOOP: i64, gets the number of iterations; NULL: nobody wants it */
+	vec(carry) carried;
+	step_list body, otherwise;
+};
 
 struct program {
 	const char *name;
@@ -131,7 +159,7 @@ struct program {
 	conditions assumed; /* of dims; `run` checks them before the kernels that may rely on them */
 	vec(storage *) storages;
 	vec(kernel *) kernels;
-	vec(step) steps;
+	step_list steps;
 	sym *workspace_bytes; /* set by plan */
 	map *taken;           /* names in use, as "@kernel" and "%storage" */
 };
@@ -141,6 +169,12 @@ kernel *kernel_new(program *p, const char *name); /* name made unique; not yet i
 storage *storage_new(program *p, const char *name, storage_kind kind, dtype t, sym *size); /* likewise */
 /* `name`, or with the first number behind it that makes it new to `taken`; enters it there. */
 const char *unique_name(arena *a, map *taken, const char *name);
+
+/* Calls f on every step in the order they are written in, those of branches and loops behind the step that holds them. */
+void steps_walk(const step_list *steps, void (*f)(step *s, void *user), void *user);
+int steps_count(const step_list *steps);
+/* Calls f on every storage that s itself names. */
+void step_storages(const step *s, void (*f)(storage *s, void *user), void *user);
 
 /* Calls f on every statement, outer before inner. */
 void kernel_walk(const kernel *k, void (*f)(stmt *s, void *user), void *user);

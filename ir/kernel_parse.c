@@ -380,21 +380,8 @@ static void parse_kernel(reader *r)
 
 static void parse_dim(reader *r)
 {
-	parser *p = &r->p;
-	token where = p->tok;
-	const char *name = parse_any_name(p, "the name of a dimension");
-	if (sym_find_dim(p->syms, name))
-		parse_error_at(p, where, "dim %s is declared twice", name);
-	parse_expect(p, "=");
-	int64_t lo = parse_int(p), hi = INT64_MAX;
-	parse_expect(p, "..");
-	if (p->tok.kind == TOKEN_INT)
-		hi = parse_int(p);
-	if (lo < 0 || hi < lo)
-		parse_error_at(p, where, "dim %s: the range %lld..%lld is empty or negative", name, (long long)lo, (long long)hi);
-	sym_dim(p->syms, name, lo, hi);
-	sym *dim = sym_find_dim(p->syms, name);
-	vec_push(p->a, &r->prog->dims, dim);
+	sym *dim = parse_dim_range(&r->p);
+	vec_push(r->p.a, &r->prog->dims, dim);
 }
 
 static void parse_assume(reader *r)
@@ -495,20 +482,87 @@ static void parse_arena(reader *r)
 	s->last_step = parse_count(&r->p, s->first_step, INT32_MAX, "the last step");
 }
 
+/* part %name: f32[64] of %whole at 64*i */
+static void parse_part(reader *r)
+{
+	parser *p = &r->p;
+	storage *s = parse_storage(r, STORAGE_PART);
+	parse_expect(p, "of");
+	token where = p->tok;
+	s->whole = parse_storage_use(r);
+	if (s->whole->kind == STORAGE_PART || s->whole->kind == STORAGE_CARRIED)
+		parse_error_at(p, where, "%%%s has no memory of its own to have parts in", s->whole->name);
+	parse_expect(p, "at");
+	s->start = parse_sym(p);
+}
+
+static void parse_carried(reader *r) { parse_storage(r, STORAGE_CARRIED); }
+
 static void parse_workspace(reader *r) { r->prog->workspace_bytes = parse_sym(&r->p); }
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
+/* bind dim = %storage    bind dim = sum    bind 1 = %storage */
 static step parse_bind(reader *r)
 {
 	parser *p = &r->p;
 	token where = p->tok;
-	const char *name = parse_any_name(p, "the name of a dimension");
-	step s = {.kind = STEP_BIND, .symbol = sym_find_dim(p->syms, name)};
-	if (!s.symbol)
-		parse_error_at(p, where, "unknown dim '%s'", name);
+	step s = {.kind = STEP_BIND, .symbol = parse_sym(p)};
+	if (s.symbol->kind != SYM_VAR && s.symbol->kind != SYM_CONST)
+		parse_error_at(p, where, "expected a dim or a constant");
 	parse_expect(p, "=");
-	s.from = parse_storage_use(r);
+	if (p->tok.kind == TOKEN_VALUE)
+		s.from = parse_storage_use(r);
+	else
+		s.value = parse_sym(p);
+	return s;
+}
+
+static void parse_steps(reader *r, step_list *out);
+
+static step parse_if_step(reader *r)
+{
+	step s = {.kind = STEP_IF, .from = parse_storage_use(r)};
+	parse_steps(r, &s.body);
+	if (parse_accept(&r->p, "else"))
+		parse_steps(r, &s.otherwise);
+	return s;
+}
+
+static carry parse_carry(reader *r)
+{
+	carry c = {.current = parse_storage_use(r)};
+	parse_expect(&r->p, "from");
+	c.from = parse_storage_use(r);
+	parse_expect(&r->p, "next");
+	c.next = parse_storage_use(r);
+	if (parse_accept(&r->p, "to"))
+		c.result = parse_storage_use(r);
+	return c;
+}
+
+/* loop i < trip while %a then %b count %n carry %h from %x next %y to %z { ... } */
+static step parse_loop_step(reader *r)
+{
+	parser *p = &r->p;
+	token where = p->tok;
+	step s = {.kind = STEP_LOOP, .symbol = parse_sym(p)};
+	if (s.symbol->kind != SYM_VAR && !sym_is(s.symbol, 0))
+		parse_error_at(p, where, "expected the dim that counts, or 0");
+	if (parse_accept(p, "<"))
+		s.trip = parse_sym(p);
+	if (parse_accept(p, "while")) {
+		s.from = parse_storage_use(r);
+		parse_expect(p, "then");
+		s.go_on = parse_storage_use(r);
+	}
+	if (parse_accept(p, "count"))
+		s.count = parse_storage_use(r);
+	while (parse_accept(p, "carry")) {
+		carry c = parse_carry(r);
+		vec_push(p->a, &s.carried, c);
+	}
+	parse_steps(r, &s.body);
 	return s;
 }
 
@@ -516,7 +570,7 @@ static step parse_call(reader *r)
 {
 	parser *p = &r->p;
 	token where = p->tok;
-	const char *name = parse_symbol(p, "'bind' or a kernel (@name)");
+	const char *name = parse_symbol(p, "bind, if, loop or a kernel (@name)");
 	step s = {.kind = STEP_CALL, .k = map_get(r->kernels, name)};
 	if (!s.k)
 		parse_error_at(p, where, "unknown kernel @%s", name);
@@ -536,16 +590,32 @@ static step parse_call(reader *r)
 	return s;
 }
 
+static step parse_step(reader *r)
+{
+	if (parse_accept(&r->p, "bind"))
+		return parse_bind(r);
+	if (parse_accept(&r->p, "if"))
+		return parse_if_step(r);
+	return parse_accept(&r->p, "loop") ? parse_loop_step(r) : parse_call(r);
+}
+
+static void parse_steps(reader *r, step_list *out)
+{
+	parse_enter(&r->p);
+	parse_expect(&r->p, "{");
+	while (!parse_accept(&r->p, "}")) {
+		step s = parse_step(r);
+		vec_push(r->p.a, out, s);
+	}
+	parse_leave(&r->p);
+}
+
 static void parse_run(reader *r)
 {
 	if (r->has_run)
 		parse_error_at(&r->p, r->p.last, "a second 'run'");
 	r->has_run = true;
-	parse_expect(&r->p, "{");
-	while (!parse_accept(&r->p, "}")) {
-		step s = parse_accept(&r->p, "bind") ? parse_bind(r) : parse_call(r);
-		vec_push(r->p.a, &r->prog->steps, s);
-	}
+	parse_steps(r, &r->prog->steps);
 }
 
 /* ---- program ----------------------------------------------------------------------------------------------------- */
@@ -557,6 +627,7 @@ static const struct {
 	{"dim", parse_dim},     {"assume", parse_assume},       {"input", parse_input},   {"output", parse_output},
 	{"const", parse_const},
 	{"arena", parse_arena}, {"workspace", parse_workspace}, {"kernel", parse_kernel}, {"run", parse_run},
+	{"part", parse_part},   {"carried", parse_carried},
 };
 
 static void parse_item(reader *r)
@@ -567,7 +638,7 @@ static void parse_item(reader *r)
 			return;
 		}
 	}
-	parse_error(&r->p, "expected dim, input, output, const, arena, workspace, assume, kernel or run, found %s", parse_found(&r->p));
+	parse_error(&r->p, "expected dim, input, output, const, arena, part, carried, workspace, assume, kernel or run, found %s", parse_found(&r->p));
 }
 
 static void parse_program(reader *r, arena *a, const char *file, const char *text, size_t n, diag *d)

@@ -216,15 +216,6 @@ void kernel_print(str *out, const kernel *k)
 
 /* ---- program ----------------------------------------------------------------------------------------------------- */
 
-static void print_dim(str *out, const sym *dim)
-{
-	str_add(out, "dim ");
-	print_name(out, dim->name);
-	str_addf(out, " = %lld..", (long long)dim->lo);
-	if (dim->hi != INT64_MAX)
-		str_addf(out, "%lld", (long long)dim->hi);
-}
-
 static const storage *port_storage(const program *p, storage_kind kind, int index)
 {
 	for (int i = 0; i < p->storages.n; i++)
@@ -253,13 +244,15 @@ static void print_port(str *out, const program *p, storage_kind kind, int index,
 	}
 }
 
-/* Constants and arena slots: ports bring their storages with them. */
+/* All but ports, which bring their storages with them. */
 static void print_storage(printer *p, const storage *s)
 {
+	static const char *const words[] = {[STORAGE_CONST] = "const ", [STORAGE_ARENA] = "arena ", [STORAGE_PART] = "part ",
+	                                    [STORAGE_CARRIED] = "carried "};
 	str *out = p->out;
-	if (s->kind != STORAGE_CONST && s->kind != STORAGE_ARENA)
+	if (s->kind == STORAGE_INPUT || s->kind == STORAGE_OUTPUT)
 		return;
-	str_add(out, s->kind == STORAGE_CONST ? "const " : "arena ");
+	str_add(out, words[s->kind]);
 	print_value_name(out, s->name);
 	str_add(out, ": ");
 	print_array_type(out, s->type, s->size);
@@ -271,40 +264,99 @@ static void print_storage(printer *p, const storage *s)
 		print_clause(out, "at", s->offset);
 		str_addf(out, " live %d..%d", s->first_step, s->last_step);
 	}
+	if (s->kind == STORAGE_PART) {
+		str_add(out, " of ");
+		print_value_name(out, s->whole->name);
+		print_clause(out, "at", s->start);
+	}
 	end_line(p);
+}
+
+static void print_steps(printer *p, const step_list *steps);
+
+static void print_clause_of(str *out, const char *word, const storage *s)
+{
+	if (!s)
+		return;
+	str_addf(out, " %s ", word);
+	print_value_name(out, s->name);
+}
+
+static void print_bind(str *out, const step *s)
+{
+	str_add(out, "bind ");
+	sym_print(out, s->symbol);
+	str_add(out, " = ");
+	if (s->from)
+		print_value_name(out, s->from->name);
+	else
+		sym_print(out, s->value);
+}
+
+static void print_call(str *out, const step *s)
+{
+	print_symbol_name(out, s->k->name);
+	str_addc(out, '(');
+	for (int i = 0; i < s->args.n; i++) {
+		if (i)
+			str_add(out, ", ");
+		print_value_name(out, s->args.v[i]->name);
+	}
+	str_addc(out, ')');
+}
+
+static void print_loop(printer *p, const step *s)
+{
+	str *out = p->out;
+	str_add(out, "loop ");
+	sym_print(out, s->symbol);
+	if (s->trip) {
+		str_add(out, " < ");
+		sym_print(out, s->trip);
+	}
+	print_clause_of(out, "while", s->from);
+	print_clause_of(out, "then", s->go_on);
+	print_clause_of(out, "count", s->count);
+	for (int i = 0; i < s->carried.n; i++) {
+		const carry *c = &s->carried.v[i];
+		print_clause_of(out, "carry", c->current);
+		print_clause_of(out, "from", c->from);
+		print_clause_of(out, "next", c->next);
+		print_clause_of(out, "to", c->result);
+	}
+	print_steps(p, &s->body);
 }
 
 static void print_step(printer *p, const step *s)
 {
 	begin_line(p);
-	if (s->kind == STEP_BIND) {
-		str_add(p->out, "bind ");
-		print_name(p->out, s->symbol->name);
-		str_add(p->out, " = ");
+	switch (s->kind) {
+	case STEP_CALL: print_call(p->out, s); break;
+	case STEP_BIND: print_bind(p->out, s); break;
+	case STEP_LOOP: print_loop(p, s); break;
+	case STEP_IF:
+		str_add(p->out, "if ");
 		print_value_name(p->out, s->from->name);
-	} else {
-		print_symbol_name(p->out, s->k->name);
-		str_addc(p->out, '(');
-		for (int i = 0; i < s->args.n; i++) {
-			if (i)
-				str_add(p->out, ", ");
-			print_value_name(p->out, s->args.v[i]->name);
+		print_steps(p, &s->body);
+		if (s->otherwise.n) {
+			str_add(p->out, " else");
+			print_steps(p, &s->otherwise);
 		}
-		str_addc(p->out, ')');
+		break;
 	}
 	end_line(p);
 }
 
-static void print_steps(printer *p, const program *prog)
+static void print_steps(printer *p, const step_list *steps)
 {
-	str_add(p->out, "run {");
+	str_add(p->out, " {");
 	end_line(p);
 	p->depth++;
-	for (int i = 0; i < prog->steps.n; i++)
-		print_step(p, &prog->steps.v[i]);
+	for (int i = 0; i < steps->n; i++)
+		print_step(p, &steps->v[i]);
 	p->depth--;
+	begin_line(p);
 	str_addc(p->out, '}');
-	end_line(p);
 }
 
 static void print_head(printer *p, const program *prog)
@@ -313,7 +365,8 @@ static void print_head(printer *p, const program *prog)
 	print_symbol_name(p->out, prog->name);
 	end_line(p);
 	for (int i = 0; i < prog->dims.n; i++) {
-		print_dim(p->out, prog->dims.v[i]);
+		str_add(p->out, "dim ");
+		print_dim_range(p->out, prog->dims.v[i]);
 		end_line(p);
 	}
 	for (int i = 0; i < prog->assumed.n; i++) {
@@ -350,5 +403,7 @@ void program_print(str *out, program *prog)
 		print_kernel(&p, prog->kernels.v[i]);
 	}
 	end_line(&p);
-	print_steps(&p, prog);
+	str_add(out, "run");
+	print_steps(&p, &prog->steps);
+	end_line(&p);
 }

@@ -25,7 +25,11 @@
  *   storages    constants have data of their type and size; planned offsets are multiples of BUFFER_ALIGN
  *   calls       kernels are the program's; arguments have the parameters' types, are not smaller, and are aligned as much;
  *               what is written is no input or constant; what is read has been written, unless it is one of these
- *   binds       give a dim from an i64 storage */
+ *   binds       give a dim, or check a constant, from an i64 storage or a value
+ *   parts       lie in a storage that is no part, of their type, of 8 bits or more
+ *   branches    choose by a bool storage; what only one branch wrote counts as written behind both
+ *   loops       count by a dim (or once, by 0); conditions are bool, counts i64; carried storages are named by their loop, and what
+ *               goes round has one type and size */
 #include "ir/kernel.h"
 
 #include <string.h>
@@ -533,6 +537,12 @@ static bool check_storage(verifier *v, const program *p, const storage *s, map *
 		if (sym_is_const(s->offset, &offset) && offset % BUFFER_ALIGN)
 			return fail(v, "arena %%%s is at %lld, no multiple of %d", s->name, (long long)offset, BUFFER_ALIGN);
 		return check_dims_only(v, s->offset, "the offset of a storage");
+	case STORAGE_CARRIED: return true;
+	case STORAGE_PART:
+		if (!s->whole || s->whole->kind == STORAGE_PART || s->whole->kind == STORAGE_CARRIED || s->whole->type != s->type ||
+		    dtype_table[s->type].bits < 8)
+			return fail(v, "part %%%s lies in no storage of its type", s->name);
+		return check_dims_only(v, s->start, "the start of a part");
 	}
 	return fail(v, "storage %%%s has an unknown kind", s->name);
 }
@@ -546,6 +556,12 @@ static int storage_align(const storage *s)
 	return s->kind == STORAGE_CONST || s->kind == STORAGE_ARENA ? BUFFER_ALIGN : bytes ? bytes : 1;
 }
 
+/* Has s been written, or is it given? */
+static bool is_ready(const storage *s, const map *written)
+{
+	return is_given(s) || map_has(written, s) || (s->kind == STORAGE_PART && is_ready(s->whole, written));
+}
+
 static bool check_arg(verifier *v, const kernel *k, const buffer *b, const storage *s, const map *written)
 {
 	if (s->type != b->type)
@@ -557,7 +573,7 @@ static bool check_arg(verifier *v, const kernel *k, const buffer *b, const stora
 		return fail(v, "call of @%s: %%%s is aligned to %d, '%s' to %d", k->name, s->name, storage_align(s), b->name, b->align);
 	if (b->written && is_given(s))
 		return fail(v, "call of @%s writes %%%s, an input or constant", k->name, s->name);
-	if (!b->written && !is_given(s) && !map_has(written, s))
+	if (!b->written && !is_ready(s, written))
 		return fail(v, "call of @%s reads %%%s before anything wrote it", k->name, s->name);
 	return true;
 }
@@ -571,29 +587,104 @@ static bool check_call(verifier *v, const program *p, const step *s, const map *
 	for (int i = 0; i < s->args.n; i++)
 		if (!check_arg(v, s->k, s->k->params.v[i], s->args.v[i], written))
 			return false;
-	for (int i = 0; i < s->args.n; i++)
-		if (s->k->params.v[i]->written)
-			map_put(written, s->args.v[i], NULL);
+	for (int i = 0; i < s->args.n; i++) {
+		if (!s->k->params.v[i]->written)
+			continue;
+		map_put(written, s->args.v[i], NULL);
+		if (s->args.v[i]->kind == STORAGE_PART)
+			map_put(written, s->args.v[i]->whole, NULL);
+	}
 	return true;
+}
+
+static bool is_program_dim(const verifier *v, const sym *s)
+{
+	return s && s->kind == SYM_VAR && s->role == SYM_DIM && map_has(v->dims, s);
 }
 
 static bool check_bind(verifier *v, const step *s)
 {
-	if (!s->symbol || s->symbol->kind != SYM_VAR || s->symbol->role != SYM_DIM || !map_has(v->dims, s->symbol))
+	if (!is_program_dim(v, s->symbol) && (!s->symbol || s->symbol->kind != SYM_CONST))
 		return fail(v, "a bind gives something that is no dim of the program");
+	if (!s->from)
+		return s->value ? check_dims_only(v, s->value, "what a dim is bound to") : fail(v, "a bind has no value");
 	if (s->from->type != I64)
-		return fail(v, "bind of %s takes it from %%%s, which is %s", s->symbol->name, s->from->name, dtype_name(s->from->type));
+		return fail(v, "bind takes its value from %%%s, which is %s", s->from->name, dtype_name(s->from->type));
 	return true;
 }
 
-static bool check_steps(verifier *v, const program *p, const map *kernels)
+static bool check_flag(verifier *v, const storage *s, dtype t, const map *written, const char *what)
 {
-	map *written = map_new(v->scratch);
-	for (int i = 0; i < p->steps.n; i++) {
-		const step *s = &p->steps.v[i];
-		if (!(s->kind == STEP_CALL ? check_call(v, p, s, kernels, written) : check_bind(v, s)))
+	if (s->type != t)
+		return fail(v, "%s %%%s is %s, expected %s", what, s->name, dtype_name(s->type), dtype_name(t));
+	return !written || is_ready(s, written) || fail(v, "%s %%%s is read before anything wrote it", what, s->name);
+}
+
+static bool check_carry(verifier *v, const carry *c, map *written)
+{
+	if (!c->current || !c->from || !c->next || c->current->kind != STORAGE_CARRIED)
+		return fail(v, "a loop carries something that is no carried storage, or from or to nowhere");
+	if (c->from->type != c->current->type || c->next->type != c->current->type ||
+	    (c->result && (c->result->type != c->current->type || is_given(c->result))))
+		return fail(v, "the loop that carries %%%s changes its type, or keeps it where it cannot", c->current->name);
+	if (!is_ready(c->from, written))
+		return fail(v, "%%%s, with which a loop begins, is read before anything wrote it", c->from->name);
+	map_put(written, c->current, NULL);
+	return true;
+}
+
+static bool check_steps(verifier *v, const program *p, const step_list *steps, const map *kernels, map *written);
+
+static bool check_loop_step(verifier *v, const program *p, const step *s, const map *kernels, map *written)
+{
+	if (!is_program_dim(v, s->symbol) && !(s->symbol && sym_is(s->symbol, 0)))
+		return fail(v, "a loop counts by something that is no dim of the program");
+	if (!s->trip && !s->from)
+		return fail(v, "a loop never ends");
+	if (s->trip && !check_dims_only(v, s->trip, "the trip count of a loop"))
+		return false;
+	if (!s->from != !s->go_on)
+		return fail(v, "a loop has half a condition");
+	if (s->from && !check_flag(v, s->from, BOOL, written, "the condition"))
+		return false;
+	if (s->count && !check_flag(v, s->count, I64, NULL, "the count"))
+		return false;
+	for (int i = 0; i < s->carried.n; i++)
+		if (!check_carry(v, &s->carried.v[i], written))
 			return false;
+	if (!check_steps(v, p, &s->body, kernels, written))
+		return false;
+	if (s->go_on && !check_flag(v, s->go_on, BOOL, written, "the condition"))
+		return false;
+	for (int i = 0; i < s->carried.n; i++) {
+		if (!is_ready(s->carried.v[i].next, written))
+			return fail(v, "%%%s is carried on, but nothing wrote it", s->carried.v[i].next->name);
+		if (s->carried.v[i].result)
+			map_put(written, s->carried.v[i].result, NULL);
 	}
+	if (s->count)
+		map_put(written, s->count, NULL);
+	return true;
+}
+
+static bool check_step(verifier *v, const program *p, const step *s, const map *kernels, map *written)
+{
+	switch (s->kind) {
+	case STEP_CALL: return check_call(v, p, s, kernels, written);
+	case STEP_BIND: return check_bind(v, s);
+	case STEP_LOOP: return check_loop_step(v, p, s, kernels, written);
+	case STEP_IF:
+		return check_flag(v, s->from, BOOL, written, "the condition") && check_steps(v, p, &s->body, kernels, written) &&
+		       check_steps(v, p, &s->otherwise, kernels, written);
+	}
+	return fail(v, "unknown step kind %d", (int)s->kind);
+}
+
+static bool check_steps(verifier *v, const program *p, const step_list *steps, const map *kernels, map *written)
+{
+	for (int i = 0; i < steps->n; i++)
+		if (!check_step(v, p, &steps->v[i], kernels, written))
+			return false;
 	return true;
 }
 
@@ -623,7 +714,7 @@ static bool check_program(verifier *v, const program *p)
 		if (!check_kernel(v, p->kernels.v[i]))
 			return false;
 	}
-	return check_steps(v, p, kernels);
+	return check_steps(v, p, &p->steps, kernels, map_new(v->scratch));
 }
 
 bool program_verify(const program *p, arena *scratch, const char **why)

@@ -340,6 +340,25 @@ sym *sym_dim(sym_ctx *c, const char *name, int64_t lo, int64_t hi)
 	return sym_plain(s);
 }
 
+sym *sym_inner(sym_ctx *c, const char *name, int64_t lo, sym *below)
+{
+	sym *s = sym_find_dim(c, name);
+	if (s)
+		return s;
+	if (below->hi != INT64_MAX && below->hi - 1 <= lo)
+		return sym_const(c, lo);
+	s = sym_dim(c, name, lo, below->hi != INT64_MAX ? below->hi - 1 : INT64_MAX);
+	NODE(s)->s.below = below;
+	return s;
+}
+
+sym *sym_inner_fresh(sym_ctx *c, const char *hint, int64_t lo, sym *below)
+{
+	return sym_inner(c, fresh_name(c, hint), lo, below);
+}
+
+bool sym_is_inner(const sym *s) { return s->kind == SYM_VAR && s->role == SYM_DIM && s->below; }
+
 void sym_set_range(sym *dim, int64_t lo, int64_t hi)
 {
 	assert(dim->kind == SYM_VAR && dim->role == SYM_DIM && lo <= hi);

@@ -50,6 +50,13 @@ sym *sym_const(sym_ctx *c, int64_t value);
 /* The model symbol of that name; made with the range [lo, hi] when new. */
 sym *sym_dim(sym_ctx *c, const char *name, int64_t lo, int64_t hi);
 sym *sym_find_dim(sym_ctx *c, const char *name); /* or NULL */
+/* A model symbol that takes its value while running (a loop's number of iterations done, a size that depends on data):
+ * lo <= value < below, where `below` is made of other symbols.  A constant when only one value is left. */
+sym *sym_inner(sym_ctx *c, const char *name, int64_t lo, sym *below); /* as sym_dim: the one of that name */
+sym *sym_inner_fresh(sym_ctx *c, const char *hint, int64_t lo, sym *below); /* with a name of its own */
+bool sym_is_inner(const sym *s);
+/* An expression that is never less than s (upper), or never greater, without inner symbols; s has none that are negative. */
+sym *sym_outer_bound(sym *s, bool upper);
 /* Narrows a dim symbol's range before anything was built on it (`--dim`). */
 void sym_set_range(sym *dim, int64_t lo, int64_t hi);
 /* A fresh loop variable with 0 <= v < extent; `hint` names it in print (made unique: i, i1, i2 ...). */

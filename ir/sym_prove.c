@@ -45,7 +45,7 @@ static int sign_of(sym *s)
 	return nonneg(s) ? 1 : nonneg(sym_neg(s)) ? -1 : 0;
 }
 
-static bool is_dim(const sym *s) { return s->kind == SYM_VAR && s->role == SYM_DIM; }
+static bool is_dim(const sym *s) { return s->kind == SYM_VAR && s->role == SYM_DIM && !s->below; }
 
 /* The distinct atoms of p's terms, dims last, else newest first. */
 static int atoms_by_age(sym *p, sym **list)

@@ -171,6 +171,8 @@ static sym *replace_var(sym *v, rebuild *r)
 
 static sym *import_var(sym *v, rebuild *r)
 {
+	if (v->role == SYM_DIM && v->below)
+		return sym_inner(r->to, v->name, v->lo, rebuild_sym(v->below, r));
 	if (v->role == SYM_DIM)
 		return sym_dim(r->to, v->name, v->lo, v->hi);
 	if (!r->f_import)
@@ -196,6 +198,51 @@ sym *sym_import(sym_ctx *to, const sym *s, sym *(*f)(const sym *var, void *user)
 	rebuild r = {.to = to, .var = import_var, .f_import = f, .user = user, .among = UINT64_MAX,
 		     .epoch = ++s->ctx->epoch};
 	return rebuild_sym(&NODE(s)->s, &r);
+}
+
+/* Bounds */
+
+static bool is_inner(const sym *var, void *user)
+{
+	(void)user;
+	return sym_is_inner(var);
+}
+
+/* coefficient * product: a negative coefficient turns the bound of the product around. */
+static sym *bound_of_product(const sym *s, bool upper)
+{
+	sym *product = sym_const(s->ctx, 1);
+	for (int i = 0; i < s->n; i++) {
+		sym *factor = sym_outer_bound(s->in[i], (s->value >= 0) == upper);
+		product = sym_mul(product, factor);
+	}
+	return sym_muli(product, s->value);
+}
+
+sym *sym_outer_bound(sym *s, bool upper)
+{
+	sym *a, *b;
+	if (!sym_any_var(s, is_inner, NULL))
+		return s;
+	switch (s->kind) {
+	case SYM_CONST: return s;
+	case SYM_VAR: return upper ? sym_addi(sym_outer_bound(s->below, true), -1) : sym_const(s->ctx, s->lo);
+	case SYM_MUL: return bound_of_product(s, upper);
+	case SYM_ADD:
+		a = sym_const(s->ctx, s->value);
+		for (int i = 0; i < s->n; i++)
+			a = sym_add(a, sym_outer_bound(s->in[i], upper));
+		return a;
+	case SYM_MOD: return upper ? sym_addi(sym_outer_bound(s->in[1], true), -1) : sym_const(s->ctx, 0);
+	case SYM_DIV:
+		b = sym_outer_bound(s->in[1], !upper);
+		return sym_floordiv(sym_outer_bound(s->in[0], upper), b->lo >= 1 ? b : sym_max(b, sym_const(s->ctx, 1)));
+	case SYM_MIN:
+	case SYM_MAX: break;
+	}
+	a = sym_outer_bound(s->in[0], upper);
+	b = sym_outer_bound(s->in[1], upper);
+	return s->kind == SYM_MIN ? sym_min(a, b) : sym_max(a, b);
 }
 
 /* Evaluation */

@@ -818,3 +818,40 @@ void print_symbol_name(str *out, const char *name)
 	str_addc(out, '@');
 	print_name(out, name);
 }
+
+/* ---- dimensions -------------------------------------------------------------------------------------------------- */
+
+void print_dim_range(str *out, const sym *dim)
+{
+	print_name(out, dim->name);
+	str_addf(out, " = %lld..", (long long)dim->lo);
+	if (dim->hi != INT64_MAX)
+		str_addf(out, "%lld", (long long)dim->hi);
+	if (dim->below) {
+		str_add(out, " below ");
+		sym_print(out, dim->below);
+	}
+}
+
+sym *parse_dim_range(parser *p)
+{
+	token where = p->tok;
+	const char *name = p->tok.kind == TOKEN_STRING ? parse_string(p, "a dimension") : parse_name(p, "a dimension");
+	if (sym_find_dim(p->syms, name))
+		parse_error_at(p, where, "dimension %s is declared twice", name);
+	parse_expect(p, "=");
+	int64_t lo = parse_int(p), hi = INT64_MAX;
+	parse_expect(p, "..");
+	if (p->tok.kind == TOKEN_INT || parse_at(p, "-"))
+		hi = parse_int(p);
+	if (lo < 0 || hi < lo)
+		parse_error_at(p, where, "the range of dimension %s is %s", name, lo < 0 ? "negative" : "empty");
+	if (!parse_accept(p, "below")) {
+		sym_dim(p->syms, name, lo, hi);
+		return sym_find_dim(p->syms, name);
+	}
+	sym *below = parse_sym(p), *dim = sym_inner(p->syms, name, lo, below);
+	if (!sym_is_inner(dim) || dim->hi != hi)
+		parse_error_at(p, where, "dimension %s: its bounds do not fit together", name);
+	return dim;
+}

@@ -95,6 +95,8 @@ void parse_leave(parser *p);
 sym *parse_sym(parser *p);
 /* "[" sym, ... "]": up to `max`; returns how many. */
 int parse_sym_list(parser *p, sym **out, int max);
+/* N = lo..[hi] ["below" sum]: declares a dim; an error when there is one of that name. */
+sym *parse_dim_range(parser *p);
 /* As expr.h prints them, with C's precedences where parentheses are left out.  `expected` (or DTYPE_NONE) is the type that
  * the result must have. */
 const expr *parse_expr(parser *p, dtype expected);
@@ -104,4 +106,5 @@ bool text_is_name(const char *name); /* can it be written without quotes? */
 void print_name(str *out, const char *name);        /* name or "odd name" */
 void print_value_name(str *out, const char *name);  /* %name or %"odd name"; a name of digits alone is quoted */
 void print_symbol_name(str *out, const char *name); /* @name or @"odd name" */
+void print_dim_range(str *out, const sym *dim);     /* N = 1..8, N = 0..99 below A*B */
 void print_quoted(str *out, const char *text);      /* "text" */

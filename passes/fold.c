@@ -4,8 +4,8 @@
  *       %2 = map %w, %s { %0 * %1 }            const %5 = 0x...
  *       %3 = transpose %2 {perm=[1,0]}    =>   %4 = contract %x, %5 {...}
  *       %4 = contract %x, %3 {...}
- * All constant subgraphs are cut out into one closed graph, whose outputs are the values that the rest of the network uses; the
- * evaluator compiles and runs it once.  What is cheap to compute and much larger than its sources is left to run time. */
+ * All constant subgraphs, those of regions too, are cut out into one closed graph, whose outputs are the values that the rest of the
+ * network uses; the evaluator compiles and runs it once.  What is cheap to compute and much larger than its sources is left to run time. */
 #include "ir/graph_build.h"
 #include "passes/access.h"
 #include "passes/pass.h"
@@ -90,7 +90,7 @@ static bool sources_of(const folding *f, const value *v, size_t *bytes)
 static size_t foldable_sources(const folding *f, const node *n)
 {
 	size_t all = 1, bytes;
-	if (n->op == OP_CONST || !node_is_pure(n) || is_output_copy(f->g, n) || !results_can_fold(n))
+	if (n->op == OP_CONST || !node_is_pure(n) || n->n_regions || is_output_copy(f->g, n) || !results_can_fold(n))
 		return 0;
 	for (int i = 0; i < n->n_attrs; i++)
 		if (!attr_is_constant(&n->attrs[i]))
@@ -204,19 +204,30 @@ static value *stored_order(graph *to, value *copy, const value *v)
 	return v->layout ? build_transpose(to, copy, v->layout->order) : copy;
 }
 
-static graph *closed_graph(const folding *f)
+/* The graph and its regions. */
+typedef struct folding_list {
+	graph *g;
+	pass_ctx *ctx;
+	vec(folding *) parts;
+	bool changed;
+} folding_list;
+
+static graph *closed_graph(const folding_list *l)
 {
-	arena *a = f->ctx->scratch;
-	graph *to = graph_new_like(a, f->g, arena_printf(a, "%s.fold", f->g->name));
+	arena *a = l->ctx->scratch;
+	graph *to = graph_new_like(a, l->g, arena_printf(a, "%s.fold", l->g->name));
 	map *copies = map_new(a);
-	to->diag = f->g->diag;
-	to->at = f->g->at;
-	for_each_node(n, f->g)
-		if (n->op == OP_CONST || f->source_bytes[n->id])
-			copy_node(to, n, copies);
-	for (int i = 0; i < f->results.n; i++) {
-		const value *v = f->results.v[i];
-		graph_output(to, stored_order(to, map_get(copies, v), v), arena_printf(a, "fold%d", i));
+	to->diag = l->g->diag;
+	to->at = l->g->at;
+	for (int k = 0; k < l->parts.n; k++)
+		for_each_node(n, l->parts.v[k]->g)
+			if (n->op == OP_CONST || l->parts.v[k]->source_bytes[n->id])
+				copy_node(to, n, copies);
+	for (int k = 0, n = 0; k < l->parts.n; k++) {
+		for (int i = 0; i < l->parts.v[k]->results.n; i++) {
+			const value *v = l->parts.v[k]->results.v[i];
+			graph_output(to, stored_order(to, map_get(copies, v), v), arena_printf(a, "fold%d", n++));
+		}
 	}
 	graph_remove_dead(to);
 	return to;
@@ -235,30 +246,48 @@ static void put_constant(graph *g, value *v, const tensor *found)
 	graph_replace_value(g, v, c);
 }
 
-static bool run_closed(folding *f)
+static bool run_closed(folding_list *l)
 {
-	pass_ctx *ctx = f->ctx;
-	tensor **found = new_array(ctx->scratch, tensor *, (size_t)f->results.n);
-	if (!ctx->evaluate(ctx->evaluate_user, closed_graph(f), ctx->model, found, ctx->d))
+	pass_ctx *ctx = l->ctx;
+	int n = 0;
+	for (int k = 0; k < l->parts.n; k++)
+		n += l->parts.v[k]->results.n;
+	if (n == 0 || !ctx->evaluate)
 		return false;
-	for (int i = 0; i < f->results.n; i++)
-		put_constant(f->g, f->results.v[i], found[i]);
+	tensor **found = new_array(ctx->scratch, tensor *, (size_t)n);
+	if (!ctx->evaluate(ctx->evaluate_user, closed_graph(l), ctx->model, found, ctx->d))
+		return false;
+	for (int k = 0; k < l->parts.n; k++)
+		for (int i = 0; i < l->parts.v[k]->results.n; i++)
+			put_constant(l->parts.v[k]->g, l->parts.v[k]->results.v[i], *found++);
 	return true;
+}
+
+static void find_foldable(folding_list *l, graph *g)
+{
+	folding *f = new(l->ctx->scratch, folding);
+	l->changed |= reshape_constants(g);
+	*f = (folding){
+		.g = g,
+		.ctx = l->ctx,
+		.source_bytes = new_array(l->ctx->scratch, size_t, (size_t)g->next_node_id),
+		.is_used = new_array(l->ctx->scratch, bool, (size_t)g->next_value_id),
+	};
+	for_each_node(n, g)
+		f->source_bytes[n->id] = foldable_sources(f, n);
+	choose_results(f);
+	vec_push(l->ctx->scratch, &l->parts, f);
+	for_each_node(n, g)
+		for (int i = 0; i < n->n_regions; i++)
+			find_foldable(l, n->regions[i]);
 }
 
 bool pass_fold(graph *g, pass_ctx *ctx)
 {
-	bool changed = reshape_constants(g);
-	folding f = {
-		.g = g,
-		.ctx = ctx,
-		.source_bytes = new_array(ctx->scratch, size_t, (size_t)g->next_node_id),
-		.is_used = new_array(ctx->scratch, bool, (size_t)g->next_value_id),
-	};
-	for_each_node(n, g)
-		f.source_bytes[n->id] = foldable_sources(&f, n);
-	choose_results(&f);
-	if (f.results.n && ctx->evaluate)
-		changed |= run_closed(&f);
-	return graph_remove_dead(g) > 0 || changed;
+	folding_list l = {.g = g, .ctx = ctx};
+	find_foldable(&l, g);
+	l.changed |= run_closed(&l);
+	for (int k = 0; k < l.parts.n; k++)
+		l.changed |= graph_remove_dead(l.parts.v[k]->g) > 0;
+	return l.changed;
 }

@@ -63,7 +63,7 @@ node *only_user(const use_map *m, const graph *g, const value *v)
 static bool writes_in_place(const graph *g, const value *v, const value *whole)
 {
 	return v->def && !value_is_const(v) && !value_is_output(g, v) && !v->alias && !has_halo(v) && v->def->n_out == 1 &&
-	       !op_is_view(v->def->op) && v->def->op != OP_SIZES && v->def->op != OP_IOTA && same_order(v, whole) && v->type != STRING &&
+	       !v->def->n_regions && !op_is_view(v->def->op) && v->def->op != OP_SIZES && v->def->op != OP_IOTA && same_order(v, whole) && v->type != STRING &&
 	       dtype_table[v->type].bits >= 8;
 }
 

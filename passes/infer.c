@@ -28,10 +28,27 @@ static diag_at place_of(const graph *g, const node *n)
 	return (diag_at){.file = g->at.file, .node = n->src.index, .node_name = n->src.name, .op = n->src.op};
 }
 
+/* Inputs of regions have the sizes of their operands. */
+static bool infer_regions(node *n, pass_ctx *ctx)
+{
+	bool changed = false;
+	for (int r = 0; r < n->n_regions; r++) {
+		graph *g = n->regions[r];
+		for (int i = 0; i < g->inputs.n; i++) {
+			value *v = g->inputs.v[i], *operand = region_operand(n, r, i);
+			for (int k = 0; k < v->rank && v->rank == operand->rank; k++)
+				if (!sym_is_const(v->dims[k], NULL) && sym_is_const(operand->dims[k], NULL))
+					v->dims[k] = operand->dims[k];
+		}
+		changed |= pass_infer(g, ctx);
+	}
+	return changed;
+}
+
 /* True when a result changed. */
 static bool infer_node(graph *g, node *n, pass_ctx *ctx)
 {
-	bool changed = false;
+	bool changed = infer_regions(n, ctx);
 	const char *why = "the type rule gives no reason";
 	shape *before = new_array(ctx->scratch, shape, (size_t)n->n_out);
 	for (int i = 0; i < n->n_out; i++)
@@ -42,7 +59,7 @@ static bool infer_node(graph *g, node *n, pass_ctx *ctx)
 	}
 	for (int i = 0; i < n->n_out; i++)
 		changed |= !same_shape(before[i], n->out[i]);
-	if (!n->out[0]->elements)
+	if (n->n_out && !n->out[0]->elements)
 		node_derive_elements(n);
 	return changed;
 }

@@ -37,7 +37,7 @@ static bool carries_region(const node *n)
 
 static bool may_have_layout(const graph *g, const value *v)
 {
-	return v->def && !value_is_const(v) && !value_is_output(g, v) && is_spatial(v) && v->def->n_out == 1;
+	return v->def && !value_is_const(v) && !value_is_output(g, v) && is_spatial(v) && v->def->n_out == 1 && !v->def->n_regions;
 }
 
 /* ---- channels last -------------------------------------------------------------------------------------------------- */
@@ -176,6 +176,22 @@ static void detach_outputs(graph *g)
 	}
 }
 
+/* What a loop begins with is handed on as it lies in memory. */
+static void detach_carried(graph *g)
+{
+	for_each_node(n, g) {
+		int is_while = n->op == OP_LOOP ? (int)node_int(n, "while", 0) : 0;
+		for (int i = 0; n->op == OP_LOOP && i < is_while + (int)node_int(n, "carried", 0); i++) {
+			if (!n->in[i]->layout)
+				continue;
+			g->before = n;
+			g->src = n->src;
+			node_set_operand(n, i, build_copy(g, n->in[i]));
+			g->before = NULL;
+		}
+	}
+}
+
 bool pass_layout(graph *g, pass_ctx *ctx)
 {
 	map *last = map_new(ctx->scratch);
@@ -187,5 +203,6 @@ bool pass_layout(graph *g, pass_ctx *ctx)
 		v->layout = channels_last(g, v->rank);
 	}
 	add_halos(g, ctx->scratch);
+	detach_carried(g);
 	return map_count(last) > 0;
 }

@@ -15,8 +15,9 @@ static const char *storage_name(lowering *lw, const value *v)
 	return v->name ? v->name : arena_printf(lw->a, "t%d", v->id);
 }
 
-static storage *storage_of(lowering *lw, const value *base)
+storage *storage_of(lowering *lw, const value *base)
 {
+	base = value_outside(lw, base);
 	storage *s = map_get(lw->storages, base);
 	if (s)
 		return s;
@@ -125,6 +126,7 @@ static const expr *read_value(elem *e, const value *v, coord at)
 {
 	group_lowering *gl = e->user;
 	binding *bound = map_get(gl->values, v);
+	v = value_outside(gl->in, v);
 	if (bound && bound->scalar)
 		return bound->scalar;
 	if (bound)
@@ -219,7 +221,7 @@ static void add_call(group_lowering *gl)
 	for (int i = 0; i < gl->args.n; i++)
 		vec_push(p->a, &s.args, gl->args.v[i]);
 	vec_push(p->a, &p->kernels, gl->b.k);
-	vec_push(p->a, &p->steps, s);
+	vec_push(p->a, gl->in->steps, s);
 }
 
 static void collect_members(group_lowering *gl)
@@ -332,38 +334,53 @@ static bool is_assembled(const node *n)
 
 static bool needs_kernel(const node *n)
 {
-	return is_root(n) && n->op != OP_CONST && !is_assembled(n) && n->out[0]->place == PLACE_ARENA;
+	return is_root(n) && op_table[n->op].form != FORM_OTHER && !is_assembled(n) && n->out[0]->place == PLACE_ARENA;
+}
+
+void add_dim(lowering *lw, sym *s)
+{
+	if (s->kind != SYM_VAR || map_has(lw->dims, s))
+		return;
+	map_put(lw->dims, s, s);
+	vec_push(lw->a, &lw->p->dims, s);
 }
 
 static void collect_dims(lowering *lw)
 {
-	map *seen = map_new(lw->a);
-	for (int i = 0; i < lw->p->inputs.n; i++) {
-		const port *in = &lw->p->inputs.v[i];
-		for (int d = 0; d < in->rank; d++)
-			if (in->dims[d]->kind == SYM_VAR && !map_get(seen, in->dims[d])) {
-				map_put(seen, in->dims[d], in->dims[d]);
-				vec_push(lw->a, &lw->p->dims, in->dims[d]);
-			}
+	for (int i = 0; i < lw->p->inputs.n; i++)
+		for (int d = 0; d < lw->p->inputs.v[i].rank; d++)
+			add_dim(lw, lw->p->inputs.v[i].dims[d]);
+}
+
+static void lower_group(lowering *lw, node *n)
+{
+	group_lowering *gl = group_open(lw, n, "");
+	write_kernel(gl);
+	count_bytes(gl);
+	add_call(gl);
+}
+
+void lower_nodes(lowering *lw, graph *g)
+{
+	for_each_node(n, g) {
+		for (int i = 0; i < n->n_out; i++)
+			if (has_halo(n->out[i]) && !value_is_const(n->out[i]) && n->out[i]->place == PLACE_ARENA && !n->out[i]->alias)
+				lower_halo(lw, n, n->out[i]);
+		if (needs_kernel(n))
+			lower_group(lw, n);
+		else if (op_table[n->op].form == FORM_OTHER)
+			lower_control(lw, n);
 	}
 }
 
 program *lower(graph *g, pass_ctx *ctx, arena *a)
 {
-	lowering lw = {.g = g, .p = program_new(a, g->syms, g->exprs, g->name), .ctx = ctx, .a = a, .storages = map_new(a)};
+	lowering lw = {.g = g, .p = program_new(a, g->syms, g->exprs, g->name), .ctx = ctx, .a = a, .storages = map_new(a),
+	               .outer = map_new(a), .dims = map_new(a)};
+	lw.steps = &lw.p->steps;
 	add_ports(&lw);
 	collect_dims(&lw);
-	for_each_node(n, g) {
-		for (int i = 0; i < n->n_out; i++)
-			if (has_halo(n->out[i]) && !value_is_const(n->out[i]) && n->out[i]->place == PLACE_ARENA && !n->out[i]->alias)
-				lower_halo(&lw, n, n->out[i]);
-		if (!needs_kernel(n))
-			continue;
-		group_lowering *gl = group_open(&lw, n, "");
-		write_kernel(gl);
-		count_bytes(gl);
-		add_call(gl);
-	}
+	lower_nodes(&lw, g);
 	for (int i = 0; i < g->assumed.n; i++)
 		vec_push(a, &lw.p->assumed, g->assumed.v[i]);
 	return lw.p;

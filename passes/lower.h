@@ -16,6 +16,9 @@ struct lowering {
 	pass_ctx *ctx;
 	arena *a;
 	map *storages; /* value that owns memory -> storage */
+	map *dims;     /* symbols that the program has */
+	map *outer;    /* input of a region -> the value outside that it stands for */
+	step_list *steps; /* where the steps of the graph being lowered go */
 };
 
 /* One kernel being written. */
@@ -51,6 +54,16 @@ buffer *scratch_of(group_lowering *gl, const char *hint, dtype t, sym *elements)
 
 /* acc `combine` term, as a fused multiply-add where that is what it is. */
 const expr *fold_step(kernel_builder *b, const reduction *r, const expr *acc, const expr *term);
+
+/* ---- control flow (lower_control.c) ------------------------------------------------------------------------------- */
+storage *storage_of(lowering *lw, const value *base);
+/* What an input of a region stands for, or v itself. */
+const value *value_outside(const lowering *lw, const value *v);
+/* A symbol that takes its value while running. */
+void add_dim(lowering *lw, sym *s);
+/* Kernels and steps for all nodes of g. */
+void lower_nodes(lowering *lw, graph *g);
+void lower_control(lowering *lw, node *n);
 
 void lower_map(group_lowering *gl);
 void lower_rows(group_lowering *gl);

@@ -156,11 +156,19 @@ static void verify(runner *r, const char *when, const pass_info *p)
 		bug("%s pass %s: %s", when, p->name, why ? why : "the verifier gives no reason");
 }
 
+static void run_graph(const pass_info *p, graph *g, pass_ctx *ctx)
+{
+	p->run_graph(g, ctx);
+	for (node *n = p->whole ? NULL : g->first; n; n = n->next)
+		for (int i = 0; i < n->n_regions; i++)
+			run_graph(p, n->regions[i], ctx);
+}
+
 static void run_level(runner *r, const pass_info *p)
 {
 	switch (p->level) {
 	case PASS_GRAPH:
-		p->run_graph(r->g, r->ctx);
+		run_graph(p, r->g, r->ctx);
 		break;
 	case PASS_LOWER:
 		r->p = lower(r->g, r->ctx, r->a);

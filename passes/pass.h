@@ -29,6 +29,7 @@ typedef struct pass_info {
 	const char *name;
 	pass_level level;
 	int min_opt; /* runs at -O<min_opt> and above */
+	bool whole;  /* GRAPH: looks into regions itself; others run on the graph and then on each region */
 	bool (*run_graph)(graph *g, pass_ctx *ctx); /* true when it changed something */
 	bool (*run_program)(program *p, pass_ctx *ctx);
 	const char *purpose;

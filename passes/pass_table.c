@@ -5,11 +5,11 @@
 
 /* clang-format off */
 const pass_info pass_table[] = {
-	{.name = "infer",           .level = PASS_GRAPH,   .min_opt = 0, .run_graph = pass_infer,
+	{.name = "infer",           .level = PASS_GRAPH,   .min_opt = 0, .run_graph = pass_infer, .whole = true,
 	 .purpose = "run the type rules again, in order"},
 	{.name = "simplify",        .level = PASS_GRAPH,   .min_opt = 1, .run_graph = pass_simplify,
 	 .purpose = "algebra, batch norm into convolutions, movement that cancels, known sizes"},
-	{.name = "fold",            .level = PASS_GRAPH,   .min_opt = 1, .run_graph = pass_fold,
+	{.name = "fold",            .level = PASS_GRAPH,   .min_opt = 1, .run_graph = pass_fold, .whole = true,
 	 .purpose = "compute what depends on constants only"},
 	{.name = "simplify-folded", .level = PASS_GRAPH,   .min_opt = 1, .run_graph = pass_simplify,
 	 .purpose = "simplify again, now that folded constants are known"},
@@ -21,7 +21,7 @@ const pass_info pass_table[] = {
 	 .purpose = "choose axis orders and halos of convolutional regions"},
 	{.name = "prepack",         .level = PASS_GRAPH,   .min_opt = 1, .run_graph = pass_prepack,
 	 .purpose = "choose strategies and pack weights for them"},
-	{.name = "fold-weights",    .level = PASS_GRAPH,   .min_opt = 1, .run_graph = pass_fold,
+	{.name = "fold-weights",    .level = PASS_GRAPH,   .min_opt = 1, .run_graph = pass_fold, .whole = true,
 	 .purpose = "compute packed weights"},
 	{.name = "fuse",            .level = PASS_GRAPH,   .min_opt = 1, .run_graph = pass_fuse,
 	 .purpose = "decide where values live: memory, inside a kernel, or computed where used"},

@@ -1,7 +1,7 @@
 /* Places every arena storage: offsets into one workspace, shared by storages that are never live at the same time.
  *
  *   requires a lowered program; keeps everything; sets first_step, last_step, offset and workspace_bytes
- * A storage is live from the first to the last step that names it.  Storages are packed as blocks of their typical sizes (static
+ * A storage is live from the first to the last step that names it, and in all of a loop when it is used in and outside it.  Storages are packed as blocks of their typical sizes (static
  * and bounded sizes are exact): largest first, each into the gap among live neighbours that fits it best; other orders are
  * tried too.  What that decides is only which of two blocks that are live together lies below the other: the packing is then
  * valued at several sizes.  The offset of a block is the highest end of those below it, a symbolic maximum that is right for
@@ -36,24 +36,72 @@ typedef struct pool {
 } pool;
 
 /* ---- lifetimes --------------------------------------------------------------------------------------------------- */
-static void touch(storage *s, int at)
+typedef struct touch {
+	storage *s;
+	int at;
+} touch;
+
+typedef struct span {
+	int first, last;
+} span;
+
+/* Steps are numbered in the order they are written in; a loop's own touches are at its first and last step. */
+typedef struct lifetimes {
+	arena *a;
+	int at; /* the step being looked at */
+	vec(touch) touches;
+	vec(span) loops; /* inner ones first */
+} lifetimes;
+
+static void touch_storage(storage *s, void *user)
 {
-	if (s->first_step < 0)
-		s->first_step = at;
-	s->last_step = at;
+	lifetimes *l = user;
+	if (s->kind == STORAGE_PART)
+		s = s->whole;
+	if (s->kind == STORAGE_CARRIED)
+		return;
+	vec_push(l->a, &l->touches, ((touch){s, l->at}));
+	s->first_step = s->first_step < 0 || l->at < s->first_step ? l->at : s->first_step;
+	s->last_step = l->at > s->last_step ? l->at : s->last_step;
 }
 
-static void find_lifetimes(program *p)
+static void touch_steps(lifetimes *l, const step_list *steps, int *next)
 {
+	for (int i = 0; i < steps->n; i++) {
+		const step *s = &steps->v[i];
+		int first = l->at = (*next)++;
+		step_storages(s, touch_storage, l);
+		touch_steps(l, &s->body, next);
+		touch_steps(l, &s->otherwise, next);
+		if (s->kind != STEP_LOOP)
+			continue;
+		l->at = *next - 1;
+		step_storages(s, touch_storage, l);
+		vec_push(l->a, &l->loops, ((span){first, *next - 1}));
+	}
+}
+
+/* What lives before or behind a loop too is not free anywhere in it: another iteration may come. */
+static void extend_over(const lifetimes *l, span loop)
+{
+	for (int i = 0; i < l->touches.n; i++) {
+		const touch *t = &l->touches.v[i];
+		if (t->at < loop.first || t->at > loop.last || (t->s->first_step >= loop.first && t->s->last_step <= loop.last))
+			continue;
+		t->s->first_step = t->s->first_step < loop.first ? t->s->first_step : loop.first;
+		t->s->last_step = t->s->last_step > loop.last ? t->s->last_step : loop.last;
+	}
+}
+
+static void find_lifetimes(program *p, arena *scratch)
+{
+	lifetimes l = {.a = scratch};
+	int next = 0;
 	for (int i = 0; i < p->storages.n; i++)
 		p->storages.v[i]->first_step = p->storages.v[i]->last_step = -1;
-	for (int i = 0; i < p->steps.n; i++) {
-		const step *st = &p->steps.v[i];
-		for (int k = 0; k < st->args.n; k++)
-			touch(st->args.v[k], i);
-		if (st->from)
-			touch(st->from, i);
-	}
+	touch_steps(&l, &p->steps, &next);
+	for (int i = 0; i < l.loops.n; i++)
+		extend_over(&l, l.loops.v[i]);
 }
 
 static bool live_together(const storage *a, const storage *b)
@@ -87,11 +135,13 @@ static int64_t coefficient_of(const sym *s)
 	return c > 0 ? c : 1;
 }
 
-/* A multiple of the alignment: rounded up where the size is bounded; otherwise by its coefficient, unless that would waste more than a
+/* As large as it can get, since the workspace is given before any size is known that depends on data.
+ * A multiple of the alignment: rounded up where the size is bounded; otherwise by its coefficient, unless that would waste more than a
  * quarter, else in whole lines. */
 static sym *bytes_of(const storage *s)
 {
 	sym *bytes = sym_ceildiv(sym_muli(s->size, dtype_table[s->type].bits), sym_const(s->size->ctx, 8));
+	bytes = sym_outer_bound(bytes, true);
 	if (bytes->hi <= MAX_BOUNDED_BYTES)
 		return sym_const(bytes->ctx, round_up(bytes->hi > 0 ? bytes->hi : 0));
 	int64_t c = coefficient_of(bytes);
@@ -338,7 +388,7 @@ static void set_unused(program *p)
 /* ---- the pass ----------------------------------------------------------------------------------------------------- */
 bool pass_plan(program *p, pass_ctx *ctx)
 {
-	find_lifetimes(p);
+	find_lifetimes(p, ctx->scratch);
 	pool all = make_pool(p, ctx->scratch);
 	if (all.blocks.n)
 		pack_pool(&all, ctx->scratch);
@@ -354,7 +404,7 @@ bool pass_plan(program *p, pass_ctx *ctx)
 int64_t plan_lower_bound(const program *p)
 {
 	int64_t bound = 0;
-	for (int at = 0; at < p->steps.n; at++) {
+	for (int at = 0, n = steps_count(&p->steps); at < n; at++) {
 		int64_t live = 0, bytes;
 		for (int i = 0; i < p->storages.n; i++) {
 			const storage *s = p->storages.v[i];

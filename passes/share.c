@@ -130,7 +130,7 @@ bool pass_share(graph *g, pass_ctx *ctx)
 	node_set seen = node_set_new(ctx->scratch, g);
 	bool changed = false;
 	for_each_node(n, g) {
-		node *first = node_is_pure(n) ? node_set_intern(&seen, n) : n;
+		node *first = node_is_pure(n) && !n->n_regions ? node_set_intern(&seen, n) : n;
 		for (int i = 0; first != n && i < n->n_out; i++)
 			graph_replace_value(g, n->out[i], first->out[i]);
 		changed |= first != n;

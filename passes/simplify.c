@@ -56,6 +56,8 @@ static bool apply_rules(graph *g, node *n, const simplify_rule *rules)
 
 static bool simplify_node(graph *g, node *n)
 {
+	if (n->n_regions)
+		return simplify_regions(g, n);
 	if (n->n_out != 1 || n->op == OP_CONST)
 		return false;
 	for (size_t i = 0; i < sizeof rule_files / sizeof *rule_files; i++)
@@ -71,7 +73,7 @@ bool pass_simplify(graph *g, pass_ctx *ctx)
 	for (int round = 0; again && round < MAX_ROUNDS; round++) {
 		again = false;
 		for_each_node_safe(n, g)
-			if (n->out[0]->n_uses > 0)
+			if (n->n_regions || n->out[0]->n_uses > 0)
 				again |= simplify_node(g, n);
 		g->before = NULL;
 		graph_remove_dead(g);

@@ -13,6 +13,9 @@ typedef struct simplify_rule {
 	value *(*rewrite)(graph *g, node *n);
 } simplify_rule;
 
+/* Nodes with regions: constants move in, what need not be chosen or repeated moves out (simplify_control.c). */
+bool simplify_regions(graph *g, node *n);
+
 extern const simplify_rule algebra_rules[], conv_rules[], movement_rules[]; /* each ends with a row without function */
 
 /* Computed from constants only: will be a constant once folded. */

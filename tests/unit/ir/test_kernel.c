@@ -146,8 +146,8 @@ static void errors_name_their_place(void **state)
 	} rows[] = {
 		{"", "k:1:1: error: expected 'program'"},
 		{"program @p\nfoo", "k:2:1: error: expected dim, input"},
-		{"program @p\ndim N = 4..2", "k:2:5: error: dim N: the range"},
-		{"program @p\ndim N = 1..2 dim N = 1..2", "k:2:18: error: dim N is declared twice"},
+		{"program @p\ndim N = 4..2", "k:2:5: error: the range of dimension N is empty"},
+		{"program @p\ndim N = 1..2 dim N = 1..2", "k:2:18: error: dimension N is declared twice"},
 		{"program @p\ninput 1 %x: f32[2]", "k:2:7: error: expected position 0"},
 		{"program @p\narena %x: f32[2] arena %x: f32[2]", "k:2:24: error: storage %x is declared twice"},
 		{"program @p\narena %x: f32[Q]", "k:2:15: error: unknown variable 'Q'"},
