@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
+/* Keywords of C and C++, and names with a meaning of their own. */
 static const char *const reserved[] = {
 	"alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
 	"char8_t", "char16_t", "char32_t", "class", "compl", "concept", "const", "const_cast", "consteval", "constexpr", "constinit",
@@ -17,6 +18,8 @@ static const char *const reserved[] = {
 	"static_assert", "static_cast", "struct", "switch", "template", "this", "thread_local", "throw", "true", "try", "typedef",
 	"typeid", "typename", "typeof", "typeof_unqual", "union", "unsigned", "using", "virtual", "void", "volatile", "wchar_t",
 	"while", "xor", "xor_eq", "NULL",
+	/* what compiled code calls; LLVM's intrinsics are named llvm.*, like the local symbols of a model of that name */
+	"memcpy", "memmove", "memset", "llvm",
 };
 
 static bool is_reserved(const char *name)

@@ -45,7 +45,7 @@ typedef enum dlrt_status {
 	DLRT_VERSION = 9,    /* the object and the runtime have different ABI versions */
 	DLRT_MEMORY = 10,    /* an allocation failed, or one is needed and there is no allocator */
 	DLRT_RANGE = 11,     /* a size overflows, or a symbol is outside its bounds or undetermined */
-	DLRT_DATA = 12,      /* the values of the inputs make the model fail (an index out of range, say) */
+	DLRT_DATA = 12,      /* the values of the inputs make the model fail (a computed size out of its range, say) */
 	DLRT_WEIGHTS = 13,   /* external weights are missing or have another size */
 	DLRT_STATUS_LAST = 13,
 	DLRT_STATUS_32_BIT = 0x7fffffff

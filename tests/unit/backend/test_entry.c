@@ -300,6 +300,55 @@ static void test_bound_value_outside_its_range(void **state)
 	drop(&f);
 }
 
+/* A condition of a symbol that a step binds is tested there. */
+static void test_bound_value_against_a_condition(void **state)
+{
+	(void)state;
+	static const char head[] = "program @positive\ndim found = 0..8\n";
+	assert_int_equal(strncmp(from_data, head, sizeof head - 1), 0);
+	for (int wanted = 3; wanted <= 4; wanted++) {
+		char text[sizeof from_data + 100];
+		snprintf(text, sizeof text, "%sassume found >= %d\n%s", head, wanted, from_data + sizeof head - 1);
+		fixture f = make(text);
+		jit *j = jit_compile(f.p, &f.o, f.d);
+		int64_t x[8] = {1, 0, 5, -2, 3, 0, 0, 0};
+		dlrt_tensor in = vector(DLRT_I64, x, 8), out = {0};
+		assert_null(jit_model(j)->check);
+		assert_int_equal(dlrt_run(jit_model(j), &in, &out, NULL), wanted == 3 ? DLRT_OK : DLRT_DATA);
+		free(out.data);
+		jit_free(j);
+		drop(&f);
+	}
+}
+
+/* The typed call sees symbols only; it refuses what contradicts a condition too. */
+static void test_typed_call_checks_conditions(void **state)
+{
+	(void)state;
+	static const char head[] = "program @dynamic\ndim n = 1..100\n";
+	assert_int_equal(strncmp(dynamic, head, sizeof head - 1), 0);
+	char text[sizeof dynamic + 100];
+	snprintf(text, sizeof text, "%sassume n %% 3 == 0\nassume n == 1 or 6\n%s", head, dynamic + sizeof head - 1);
+	fixture f = make(text);
+	jit *j = jit_compile(f.p, &f.o, f.d);
+	const dlrt_model *m = jit_model(j);
+	float x[9] = {0}, y[18], z[9];
+	const void *in[] = {x};
+	void *out[] = {y, z};
+	static const struct { int64_t n; dlrt_status status; int32_t failed; } rows[] = {
+		{6, DLRT_OK, 1}, {4, DLRT_DIMS, 0}, {1, DLRT_DIMS, 0}, {9, DLRT_DIMS, 1},
+	};
+	assert_string_equal(m->conditions[1], "n == 1 or 6");
+	for (size_t i = 0; i < N_ROWS(rows); i++) {
+		int32_t failed = 7;
+		assert_int_equal(m->check(&rows[i].n, &failed), rows[i].status);
+		assert_int_equal(failed, rows[i].failed);
+		assert_int_equal(dlrt_run_typed(m, in, out, &rows[i].n, NULL, NULL), rows[i].status);
+	}
+	jit_free(j);
+	drop(&f);
+}
+
 /* y = x + 0 + 1 + ... + (n - 1) by n kernels of different code, enough for several modules. */
 static program *with_many_kernels(fixture *f)
 {
@@ -619,6 +668,8 @@ int main(void)
 		cmocka_unit_test(test_overflow_is_a_status),
 		cmocka_unit_test(test_outputs_sized_by_data),
 		cmocka_unit_test(test_bound_value_outside_its_range),
+		cmocka_unit_test(test_bound_value_against_a_condition),
+		cmocka_unit_test(test_typed_call_checks_conditions),
 		cmocka_unit_test(test_many_modules_in_memory),
 		cmocka_unit_test(test_objects_are_reproducible),
 		cmocka_unit_test(test_typed_call_of_a_shared_library),

@@ -134,6 +134,30 @@ static void too_small_workspace(use *u) { u->options.workspace_bytes--; }
 static void shifted_workspace(use *u) { u->options.workspace = u->workspace + 4; }
 static void shifted_data(use *u) { u->inputs[0].data = (char *)u->a + 2; }
 static void shifted_output(use *u) { u->outputs[0].data = (char *)u->sum + 1; }
+static dlrt_status rows_check(const int64_t *symbols, int32_t *failed)
+{
+	*failed = symbols[0] % 2 ? 1 : -1;
+	return symbols[0] % 2 ? DLRT_DIMS : DLRT_OK;
+}
+
+static dlrt_status overflowing_check(const int64_t *symbols, int32_t *failed)
+{
+	(void)symbols;
+	*failed = -1;
+	return DLRT_RANGE;
+}
+
+static const char *const rows_conditions[] = {"N >= 1", "N % 2 == 0"};
+
+static void conditions_of(use *u, dlrt_status (*check)(const int64_t *symbols, int32_t *failed))
+{
+	u->model.n_conditions = 2;
+	u->model.conditions = rows_conditions;
+	u->model.check = check;
+}
+
+static void contradiction(use *u) { conditions_of(u, rows_check); }
+static void check_overflow(use *u) { conditions_of(u, overflowing_check); }
 static void other_abi(use *u) { u->model.abi = 7; }
 static void alloc_only(use *u) { u->options.alloc = count_alloc; }
 
@@ -262,6 +286,7 @@ static const wrong wrongs[] = {
 	{"symbolic dim", wrong_symbol, DLRT_DIMS, "input \"b\": dim 0 is 6, but symbol \"N\" is 5"},
 	{"negative dim", negative_dim, DLRT_DIMS, "input \"a\": dim 0 is -5, which is negative"},
 	{"output symbol", wrong_output_symbol, DLRT_DIMS, "output \"sum\": dim 0 is 4, but symbol \"N\" is 5"},
+	{"condition", contradiction, DLRT_DIMS, "the input sizes contradict model \"add_rows\", which wants N % 2 == 0"},
 	{"output expression", wrong_expression, DLRT_DIMS, "output \"twice\": dim 0 is 5, but the model wants 10"},
 	{"ports", too_many_ports, DLRT_COUNT, "model \"add_rows\" has 2002 inputs and outputs with 1 symbols and dims; at most 1024 and 4096 are possible"},
 	{"profile", short_profile, DLRT_COUNT, "the profile has 3 entries, but model \"add_rows\" has 1 kernels"},
@@ -284,6 +309,7 @@ static const wrong wrongs[] = {
 	{"unbound", unbound_symbol, DLRT_RANGE, "no input determines symbol \"M\""},
 	{"workspace overflow", workspace_overflow, DLRT_RANGE, "the workspace of model \"add_rows\" overflows for these shapes"},
 	{"workspace beyond", workspace_beyond_memory, DLRT_RANGE, "the workspace of model \"add_rows\" is larger than memory"},
+	{"check overflow", check_overflow, DLRT_RANGE, "the sizes of model \"add_rows\" overflow"},
 	{"dims overflow", dims_overflow, DLRT_RANGE, "the dims of model \"add_rows\" overflow"},
 	{"input overflow", huge_input, DLRT_RANGE, "the size of input \"a\" overflows"},
 	{"data", bad_values, DLRT_DATA, "model \"add_rows\": the model cannot compute these input values"},
