@@ -304,10 +304,9 @@ bool rule_one_or_equal(const node *n, sym *a, sym *b) { return graph_assume(n->g
 
 bool rule_nonempty_for(const node *n, sym *axis, sym *count)
 {
-	sym_ctx *c = axis->ctx;
-	if (axis->lo >= 1 || (axis->kind == SYM_VAR && sym_is(sym_replace(count, axis, sym_const(c, 0)), 0)))
+	if (axis->lo >= 1 || (!sym_is(axis, 0) && sym_is(sym_mod(count, axis), 0))) /* a multiple of 0 is 0 */
 		return true;
-	return rule_at_least(n, axis, sym_min(count, sym_const(c, 1)));
+	return rule_at_least(n, axis, sym_min(count, sym_const(axis->ctx, 1)));
 }
 
 sym *dim_agree(const node *n, sym *a, sym *b)

@@ -1,0 +1,187 @@
+# Makes models/*.onnx, which are committed: `python make.py` with the onnx package (any version from 1.16 on gives equal models).
+# Most of them are wrong, so nothing is checked here; what each shows stands in the test of its name.
+import os
+import struct
+import sys
+
+from onnx import AttributeProto, FunctionProto, ModelProto, TensorProto, helper
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
+F = TensorProto.FLOAT
+
+
+def node(op, inputs, outputs, name="", domain="", **attributes):
+    return helper.make_node(op, inputs.split(), outputs.split(), name=name, domain=domain, **attributes)
+
+
+def info(name, dims, type=F):
+    return helper.make_tensor_value_info(name, type, dims)
+
+
+def floats(name, dims, values):
+    return helper.make_tensor(name, F, dims, [float(v) for v in values])
+
+
+def ints(name, values, dims=None):
+    return helper.make_tensor(name, TensorProto.INT64, [len(values)] if dims is None else dims, values)
+
+
+def model(file, nodes, inputs, outputs, weights=(), opset=17, opsets=None, functions=()):
+    graph = helper.make_graph(nodes, "net", inputs, outputs, list(weights))
+    imports = [helper.make_opsetid(d, v) for d, v in (opsets if opsets is not None else [("", opset)])]
+    m = ModelProto(ir_version=8, graph=graph, opset_import=imports, functions=functions)
+    write(file, m.SerializeToString(deterministic=True))
+
+
+def write(file, data):
+    with open(os.path.join(HERE, file + ".onnx"), "wb") as f:
+        f.write(data)
+
+
+def external(name, dims, **entries):
+    t = TensorProto(name=name, data_type=F, dims=dims, data_location=TensorProto.EXTERNAL)
+    for key, value in entries.items():
+        t.external_data.add(key=key, value=str(value))
+    return t
+
+
+# ---- models that are refused ----------------------------------------------------------------------------------------------------
+
+
+def unsupported():
+    model("unsupported", [
+        node("Frobnicate", "x", "a", "first"),
+        node("Relu", "a", "b", "skipped"),
+        node("Relu", "x", "c", "foreign", domain="acme"),
+        node("Relu", "x", "d", "fast", speed=2),
+        node("LayerNormalization", "x s", "e", "early"),
+        node("And", "x x", "f", "logic"),
+        node("MaxPool", "x indices", "g", "inputs", kernel_shape=[2, 2]),
+        node("MaxPool", "x", "h", "pool"),
+        node("MaxPool", "x", "i1 i2", "indices", kernel_shape=[2, 2]),
+        node("Concat", "x x", "j", "axis", axis=7),
+        node("Cast", "x", "k", "complex", to=TensorProto.COMPLEX64),
+        node("Relu", "x", "y", "good"),
+    ], [info("x", [1, 3, 8, 8])], [info("y", [1, 3, 8, 8]), info("b", None), info("j", None)], [floats("s", [8], range(8))],
+        opset=13, opsets=[("", 13), ("acme", 1)])
+
+
+def opsets():
+    nodes = [node("Relu", "x", "y")]
+    ports = [info("x", [2])], [info("y", [2])]
+    model("opset-future", nodes, *ports, opset=99)
+    model("opset-none", nodes, *ports, opsets=[])
+
+
+def structure():
+    x, y = [info("x", [2])], [info("y", [2])]
+    model("cycle", [node("Add", "x b", "a", "one"), node("Relu", "a", "b", "two"), node("Relu", "b", "y", "three")], x, y)
+    model("missing", [node("Add", "x weights", "y", "add")], x, y)
+    model("twice", [node("Relu", "x", "y", "one"), node("Abs", "x", "y", "two")], x, y)
+    model("no-output", [node("Relu", "x", "z", "one")], x, y)
+    model("attribute-twice", [node("Concat", "x x", "y", "cat", axis=0)], x, [info("y", [4])])
+    m = ModelProto()
+    with open(os.path.join(HERE, "attribute-twice.onnx"), "rb") as f:
+        m.ParseFromString(f.read())
+    m.graph.node[0].attribute.append(helper.make_attribute("axis", 1))
+    write("attribute-twice", m.SerializeToString(deterministic=True))
+    f = FunctionProto(name="Loop", domain="own", input=["a"], output=["b"], opset_import=[helper.make_opsetid("own", 1)],
+                      node=[node("Loop", "a", "b", domain="own")])
+    model("function-recursive", [node("Loop", "x", "y", "call", domain="own")], x, y, opsets=[("", 17), ("own", 1)], functions=[f])
+    write("empty", b"")
+    write("text", b"#!/bin/sh\necho this is no model\n")
+    with open(os.path.join(HERE, "cycle.onnx"), "rb") as f:
+        write("truncated", f.read()[:-9])
+
+
+def types():
+    y = [info("y", None)]
+    model("type-complex", [node("Relu", "x", "y")], [info("x", [2], TensorProto.COMPLEX64)], y)
+    model("type-mixed", [node("Add", "x i", "y", "mixed")], [info("x", [2]), info("i", [2], TensorProto.INT64)], y)
+    model("shape-none", [node("Relu", "x", "y")], [helper.make_tensor_value_info("x", F, None)], y)
+    model("shape-clash", [node("Add", "x z", "y", "clash")], [info("x", [2, 3]), info("z", [4])], y)
+    model("shape-data", [node("Reshape", "x s", "y", "by data")], [info("x", [6]), info("s", [2], TensorProto.INT64)], y)
+    model("output-type", [node("Relu", "x", "y")], [info("x", [2])], [info("y", [2], TensorProto.INT32)])
+
+
+def weights():
+    x, y = [info("x", [4])], [info("y", [4])]
+    add = [node("Add", "x w", "y", "add")]
+    model("weights-short", add, x, y, [TensorProto(name="w", data_type=F, dims=[4], raw_data=b"\0" * 12)])
+    model("weights-huge", add, x, y, [TensorProto(name="w", data_type=F, dims=[1 << 40, 1 << 40], raw_data=b"")])
+    model("weights-negative", add, x, y, [TensorProto(name="w", data_type=F, dims=[-4], raw_data=b"")])
+    model("external-up", add, x, y, [external("w", [4], location="../make.py")])
+    model("external-absolute", add, x, y, [external("w", [4], location="/etc/hostname")])
+    model("external-missing", add, x, y, [external("w", [4], location="nowhere.bin")])
+    model("external-beyond", add, x, y, [external("w", [4], location="weights.bin", offset=8)])
+    model("external", add, x, y, [external("w", [4], location="weights.bin", offset=0, length=16)])
+    with open(os.path.join(HERE, "weights.bin"), "wb") as f:
+        f.write(struct.pack("<4f", 10, 20, 30, 40))
+
+
+# ---- models that compile ------------------------------------------------------------------------------------------------------
+
+
+def old_opsets():
+    """Meanings that newer opsets changed: attributes that became inputs, broadcasting by axis, softmax of flattened inputs."""
+    x = [info("x", [2, 3, 4])]
+    model("old-1", [
+        node("Reshape", "x", "reshape", shape=[0, -1]),
+        node("Clip", "x", "clip", min=2.0, max=5.0),
+        node("Add", "x bias", "add", broadcast=1, axis=1),
+        node("Pad", "reshape", "pad", paddings=[0, 1, 0, 0], mode="constant", value=-1.0),
+        node("Concat", "x x", "concat"),
+    ], x, [info("reshape", [2, 12]), info("clip", [2, 3, 4]), info("add", [2, 3, 4]), info("pad", [2, 13]), info("concat", [2, 6, 4])],
+        [floats("bias", [3], [100, 200, 300])], opset=1)
+    model("old-6", [
+        node("Slice", "x", "slice", axes=[2], starts=[1], ends=[-1]),
+        node("Squeeze", "one", "squeeze", axes=[0]),
+        node("Unsqueeze", "x", "unsqueeze", axes=[0]),
+        node("Split", "x", "left right", axis=2, split=[1, 3]),
+        node("ReduceSum", "x", "sum", axes=[1], keepdims=0),
+        node("Softmax", "zero", "softmax"),
+        node("Gemm", "a b c", "gemm", broadcast=1, transB=1, beta=2.0),
+        node("Dropout", "x", "dropout", is_test=1),
+    ], x, [info("slice", [2, 3, 2]), info("squeeze", [2]), info("unsqueeze", [1, 2, 3, 4]), info("left", [2, 3, 1]),
+           info("sum", [2, 4]), info("softmax", [1, 2, 2]), info("gemm", [2, 2]), info("dropout", [2, 3, 4])],
+        [floats("one", [1, 2], [7, 8]), floats("zero", [1, 2, 2], [0] * 4), floats("a", [2, 2], [1, 2, 3, 4]),
+         floats("b", [2, 2], [1, 0, 0, 1]), floats("c", [2], [10, 20])], opset=6)
+    model("old-9", [
+        node("Upsample", "x scales", "upsample", mode="nearest"),
+        node("TopK", "x", "values indices", axis=2, k=1),
+        node("Slice", "x", "slice", starts=[0, 2], ends=[1, 3]),
+        node("ReduceMax", "x", "max", axes=[0, 2], keepdims=1),
+        node("LogSoftmax", "zero", "logsoftmax", axis=1),
+    ], x, [info("upsample", [2, 3, 8]), info("values", [2, 3, 1]), info("indices", [2, 3, 1], TensorProto.INT64),
+           info("slice", [1, 1, 4]), info("max", [1, 3, 1]), info("logsoftmax", [1, 2, 2])],
+        [floats("scales", [3], [1, 1, 2]), floats("zero", [1, 2, 2], [0] * 4)], opset=9)
+
+
+def shapes():
+    """What exporters do to flatten: all of it is known while compiling."""
+    model("shapes", [
+        node("Shape", "x", "shape", "shape"),
+        node("Gather", "shape zero", "batch", "batch", axis=0),
+        node("Unsqueeze", "batch axes", "batch1", "one"),
+        node("Concat", "batch1 rest", "to", "to", axis=0),
+        node("Reshape", "x to", "flat", "flat"),
+        node("Mul", "flat scale", "y", "scale"),
+    ], [info("x", ["batch", 3, 4])], [info("y", ["batch", 12])],
+        [ints("zero", [0], []), ints("axes", [0]), ints("rest", [-1]), floats("scale", [], [2])])
+
+
+def functions():
+    """A function of the model, with an attribute of the call in it."""
+    body = node("LeakyRelu", "a", "b", "inner")
+    body.attribute.append(AttributeProto(name="alpha", ref_attr_name="slope", type=AttributeProto.FLOAT))
+    f = FunctionProto(name="Twice", domain="own", input=["a"], output=["c"], attribute=["slope"],
+                      opset_import=[helper.make_opsetid("", 17)], node=[body, node("Add", "b b", "c", "double")])
+    model("function", [node("Neg", "x", "n", "neg"), node("Twice", "n", "y", "call", domain="own", slope=0.25)],
+          [info("x", [4])], [info("y", [4])], opsets=[("", 17), ("own", 1)], functions=[f])
+
+
+if __name__ == "__main__":
+    os.makedirs(HERE, exist_ok=True)
+    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions):
+        make()
+    sys.stdout.write("%d files in %s\n" % (len(os.listdir(HERE)), HERE))
