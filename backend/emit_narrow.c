@@ -129,8 +129,9 @@ static LLVMValueRef encode_row(code *c, struct narrow_float f, LLVMValueRef x, b
 		overflow = narrow_infinity(f);
 	codes = pick(c, above(c, codes, largest), k(bits, overflow), codes);
 	LLVMValueRef is_nan = above(c, magnitude, 0x7f800000u);
-	/* Infinity's bits have wrapped or rounded to anything. */
-	codes = pick(c, above(c, magnitude, 0x7f7fffffu), k(bits, overflow), codes);
+	/* Infinity's bits have wrapped or rounded to anything; it stays infinite where it can. */
+	uint32_t infinity = f.special == NARROW_IEEE ? narrow_infinity(f) : overflow;
+	codes = pick(c, above(c, magnitude, 0x7f7fffffu), k(bits, infinity), codes);
 
 	LLVMValueRef with_sign = LLVMBuildOr(b, codes, sign, "");
 	if (f.special == NARROW_FNUZ) {

@@ -233,12 +233,51 @@ static void read_equation(importer *im, const onnx_node *n, einsum *q, const cha
 	}
 }
 
-/* An index that one term repeats is a diagonal. */
-static void refuse_repeated(importer *im, const onnx_node *n, const letters *l)
+/* The elements of x whose indices i and k are equal, with that index at the end: of the two axes as one, every n + 1st. */
+static value *diagonal(importer *im, const onnx_node *n, value *x, int i, int k)
 {
-	for (int i = 0; i < l->n; i++)
-		if (memchr(l->text + i + 1, l->text[i], (size_t)(l->n - i - 1)))
-			refuse(im, n, "an index that is repeated in one term (%c, a diagonal) is not supported", l->text[i]);
+	int perm[MAX_RANK], rank = 0;
+	sym *shape[MAX_RANK], *starts[MAX_RANK];
+	int64_t extent, steps[MAX_RANK];
+	if (!sym_is_const(x->dims[i], &extent) || x->dims[i] != x->dims[k])
+		refuse(im, n, "the axes of a repeated index must be equal and known");
+	for (int a = 0; a < x->rank; a++)
+		if (a != i && a != k)
+			perm[rank++] = a;
+	perm[rank] = i;
+	perm[rank + 1] = k;
+	value *turned = build_transpose(im->graph, x, perm);
+	for (int a = 0; a < rank; a++) {
+		shape[a] = turned->dims[a];
+		starts[a] = size(im, 0);
+		steps[a] = 1;
+	}
+	shape[rank] = size(im, extent * extent);
+	value *flat = reshape(im, turned, shape, rank + 1);
+	shape[rank] = size(im, extent);
+	starts[rank] = size(im, 0);
+	steps[rank] = extent + 1;
+	return build_slice(im->graph, flat, starts, steps, shape);
+}
+
+/* Takes diagonals until the term names every index once. */
+static value *without_repeated(importer *im, const onnx_node *n, value *x, letters *l)
+{
+	for (int i = 0; i < l->n; i++) {
+		const char *again = memchr(l->text + i + 1, l->text[i], (size_t)(l->n - i - 1));
+		if (!again)
+			continue;
+		int k = (int)(again - l->text);
+		letters kept = {0};
+		for (int a = 0; a < l->n; a++)
+			if (a != i && a != k)
+				add_letter(&kept, l->text[a]);
+		add_letter(&kept, l->text[i]);
+		x = diagonal(im, n, x, i, k);
+		*l = kept;
+		i = -1;
+	}
+	return x;
 }
 
 static bool needed_later(const einsum *q, int from, char c)
@@ -312,7 +351,7 @@ value *import_einsum(importer *im, const onnx_node *n)
 	value *x[MAX_TERMS];
 	letters original[MAX_TERMS];
 	for (int i = 0; i < q.n; i++)
-		refuse_repeated(im, n, &q.in[i]);
+		n->in[i] = without_repeated(im, n, in[i], &q.in[i]);
 	memcpy(original, q.in, sizeof original);
 	einsum narrowed = q;
 	for (int i = 0; i < q.n; i++) {

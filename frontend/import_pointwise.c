@@ -279,12 +279,16 @@ value *import_clip(importer *im, const onnx_node *n)
 }
 
 /* ---- conversions ---------------------------------------------------------------------------------------------------------- */
-/* With saturate=0, what rounds beyond the largest value becomes NaN in formats without infinity: from this magnitude on. */
+#define F8E5M2_LARGEST 57344.0
+
+/* With saturate=0, what rounds beyond the largest value becomes infinite, or NaN in formats without infinity: from this
+ * magnitude on. */
 static const struct {
 	dtype type;
 	double beyond;
-	bool inclusive;
-} overflow_table[] = {{F8E4M3FN, 464, false}, {F8E4M3FNUZ, 248, true}, {F8E5M2FNUZ, 61440, true}};
+	bool inclusive, infinite;
+} overflow_table[] = {{F8E4M3FN, 464, false, false}, {F8E4M3FNUZ, 248, true, false}, {F8E5M2FNUZ, 61440, true, false},
+		      {F8E5M2, 61440, true, true}};
 
 static value *cast_without_saturation(importer *im, const onnx_node *n, value *x, dtype to)
 {
@@ -294,9 +298,19 @@ static value *cast_without_saturation(importer *im, const onnx_node *n, value *x
 		const expr *e = expr_cast(im->exprs, F32, operand(im, 0, x)), *magnitude = op1(im, EXPR_ABS, e);
 		expr_op reaches = overflow_table[i].inclusive ? EXPR_GE : EXPR_GT;
 		const expr *over = op2n(im, reaches, magnitude, overflow_table[i].beyond);
-		return map_as(im, to, choose_if(im, over, number(im, e, (double)NAN), e), &x, 1);
+		const expr *endless = op2(im, EXPR_DIV, e, number(im, e, 0)); /* of its sign */
+		const expr *beyond = overflow_table[i].infinite ? endless : number(im, e, (double)NAN);
+		return map_as(im, to, choose_if(im, over, beyond, e), &x, 1);
 	}
 	refuse(im, n, "saturate=0 is not supported for %s", dtype_name(to));
+}
+
+/* Storing keeps infinities where the format has them; a saturating conversion does not. */
+static value *cast_with_saturation(importer *im, value *x, dtype to)
+{
+	const expr *e = expr_cast(im->exprs, F32, operand(im, 0, x));
+	e = op2n(im, EXPR_MIN, op2n(im, EXPR_MAX, e, -F8E5M2_LARGEST), F8E5M2_LARGEST);
+	return map_as(im, to, e, &x, 1);
 }
 
 static value *cast(importer *im, const onnx_node *n, value *x, dtype to)
@@ -315,7 +329,7 @@ static value *cast(importer *im, const onnx_node *n, value *x, dtype to)
 		const expr *whole = expr_cast(im->exprs, I32, operand(im, 0, x));
 		return map_as(im, to, expr_cast(im->exprs, dtype_table[to].compute, whole), &x, 1);
 	}
-	return build_cast(im->graph, to, x);
+	return to == F8E5M2 && x->type != to ? cast_with_saturation(im, x, to) : build_cast(im->graph, to, x);
 }
 
 /* Before 6, `to` is the name of a type. */

@@ -77,6 +77,8 @@ static const expr *quantised(importer *im, const expr *x, const expr *zero, dtyp
 {
 	if (dtype_is_float(t)) {
 		x = zero ? op2(im, EXPR_ADD, x, expr_cast(im->exprs, x->type, zero)) : x;
+		if (t == F8E5M2) /* infinities would be stored as such */
+			x = op2n(im, EXPR_MIN, op2n(im, EXPR_MAX, x, -57344), 57344);
 		return expr_cast(im->exprs, dtype_table[t].compute, x);
 	}
 	double lo, hi;

@@ -4,9 +4,9 @@
  * NaN. Two functions convert any row exactly to float and from float rounding to nearest, ties to even, with
  * subnormals; the row is a constant at each call, so the compiler specialises them.
  *
- * `saturate` has the meaning of ONNX Cast-28: when set, what rounds beyond the largest finite value (infinity
- * included) becomes that value; when not, it becomes infinity, or NaN in a format without infinity. f4e2m1 has
- * neither, so it always saturates, and NaN becomes -0 there. */
+ * `saturate`: when set, what rounds beyond the largest finite value becomes that value; when not, it becomes infinity,
+ * or NaN in a format without infinity. An infinity itself stays one where the format has it, unlike ONNX Cast-28 says
+ * of saturation. f4e2m1 has neither, so it always saturates, and NaN becomes -0 there. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -127,7 +127,8 @@ static inline uint32_t narrow_from_f32(struct narrow_float f, float x, bool satu
 		code = narrow_round_shift((magnitude & 0x7fffffu) | 0x800000u, shift + 1 - exponent);
 
 	if (code > narrow_largest(f)) {
-		if (saturate || f.special == NARROW_FINITE)
+		bool infinite = magnitude == 0x7f800000u && f.special == NARROW_IEEE;
+		if ((saturate && !infinite) || f.special == NARROW_FINITE)
 			code = narrow_largest(f);
 		else if (f.special == NARROW_IEEE)
 			code = narrow_infinity(f);
