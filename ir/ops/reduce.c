@@ -121,7 +121,7 @@ bool infer_reduce_window(node *n, const char **why)
 {
 	int count;
 	if (!rule_form(n, why, 1, "op kernel strides dilations lo hi shape count_pad") || !rule_has(n, why, "op") ||
-	    !rule_word(n, why, "op", "max sum mean") || !rule_ints(n, why, "kernel", -1, 1) ||
+	    !rule_word(n, why, "op", "max sum mean argmax") || !rule_ints(n, why, "kernel", -1, 1) ||
 	    !rule_int(n, why, "count_pad", 0, 1))
 		return false;
 	const value *x = n->in[0];
@@ -134,7 +134,7 @@ bool infer_reduce_window(node *n, const char **why)
 		return false;
 	int rank;
 	sym *const *shape = node_syms(n, "shape", &rank);
-	return rule_result(n, why, 0, x->type, rank, shape);
+	return rule_result(n, why, 0, fold_of(n)->arg ? I64 : x->type, rank, shape);
 }
 
 static window pool_window(const node *n, int s, coord at, sym *k)
@@ -156,6 +156,20 @@ static const expr *term_window(elem *e, const node *n, coord at, coord red)
 		inside = elem_and(e, inside, window_inside(e, &w));
 	}
 	return elem_guarded(e, inside, x, c, fold_init(e, fold_of(n), type_compute(x->type)));
+}
+
+/* The taps of all axes counted through, row-major: what argmax gives. */
+static const expr *term_numbered(elem *e, const node *n, coord at, coord red)
+{
+	int count;
+	const int64_t *kernel = node_ints(n, "kernel", &count);
+	sym *rest = red.i[0];
+	coord taps = {.rank = count};
+	for (int s = count; s-- > 0;) {
+		taps.i[s] = sym_modi(rest, kernel[s]);
+		rest = sym_divi(rest, kernel[s]);
+	}
+	return term_window(e, n, at, taps);
 }
 
 /* The number of elements under the window: those inside the operand, or inside the padded operand. */
@@ -193,5 +207,10 @@ void reduction_reduce_window(elem *e, const node *n, coord at, reduction *r)
 	for (int i = 0; i < r->n; i++) {
 		r->extent[i] = sym_const(e->syms, kernel[i]);
 		r->hint[i] = "k";
+	}
+	if (r->arg) {
+		r->extent[0] = sym_product(e->syms, r->extent, r->n);
+		r->n = 1;
+		r->term = term_numbered;
 	}
 }
