@@ -123,9 +123,7 @@ value *import_dft(importer *im, const onnx_node *n)
 	t.from_bins = t.from_half ? half_of(t.length) : t.length;
 	t.to_bins = onesided && !t.inverse ? half_of(t.length) : t.length;
 	t.to_parts = t.from_half ? 1 : 2;
-	/* in f64: where bins cancel, f32 would leave what a transform by halves does not */
-	value *wide = narrow(im, resized(im, x, at, t.from_bins), F64);
-	return narrow(im, transformed(im, wide, at, &t), x->type);
+	return transformed(im, resized(im, x, at, t.from_bins), at, &t);
 }
 
 /* ---- STFT ----------------------------------------------------------------------------------------------------------------------- */
