@@ -148,6 +148,95 @@ static value *resize(importer *im, value *x, const resizing *r, const interpolat
 	return build(im->graph, OP_RESIZE, &x, 1, attrs, n);
 }
 
+/* ---- antialias -------------------------------------------------------------------------------------------------------- */
+/* Filters that are stretched by 1 / scale when an axis shrinks, so that every element counts: tables of taps and weights. */
+
+/* Position on an axis of `in` elements of output o of `out`, before rounding. */
+static double source_position(importer *im, const onnx_node *n, const interpolation *how, double o, double in, double out, double scale)
+{
+	const char *c = how->coordinates;
+	double width = scale * in;
+	if (strcmp(c, "half_pixel") == 0 || (strcmp(c, "pytorch_half_pixel") == 0 && width != 1))
+		return (o + 0.5) / scale - 0.5;
+	if (strcmp(c, "pytorch_half_pixel") == 0)
+		return -0.5;
+	if (strcmp(c, "half_pixel_symmetric") == 0)
+		return in / 2 * (1 - out / width) + (o + 0.5) / scale - 0.5;
+	if (strcmp(c, "asymmetric") == 0)
+		return o / scale;
+	if (strcmp(c, "align_corners") == 0)
+		return width == 1 ? 0 : o * (in - 1) / (width - 1);
+	refuse(im, n, "antialias=1 with coordinate_transformation_mode=%s is not supported", c);
+}
+
+/* The filter at distance t: a triangle, or Keys' cubic. */
+static double filter(const interpolation *how, double t)
+{
+	double a = how->cubic_a;
+	t = fabs(t);
+	if (how->mode[0] == 'l')
+		return t < 1 ? 1 - t : 0;
+	if (t <= 1)
+		return ((a + 2) * t - (a + 3)) * t * t + 1;
+	return t < 2 ? ((a * t - 5 * a) * t + 8 * a) * t - 4 * a : 0;
+}
+
+/* Taps and weights of output o. */
+static void filter_taps(const interpolation *how, double x, double scale, int64_t in, int64_t taps, int64_t *index, double *weight)
+{
+	double base = ceil(x) - 1, sum = 0;
+	for (int64_t k = 0; k < taps; k++) {
+		double at = base + (double)(k + 1 - taps / 2);
+		bool inside = at >= 0 && at < (double)in;
+		weight[k] = how->exclude_outside && !inside ? 0 : filter(how, (at - x) * scale);
+		index[k] = (int64_t)fmin(fmax(at, 0), (double)in - 1);
+		sum += weight[k];
+	}
+	for (int64_t k = 0; k < taps; k++)
+		weight[k] /= sum;
+}
+
+/* x with one axis resized: the sum over a new axis of taps that are gathered and weighted. */
+static value *filtered(importer *im, const onnx_node *n, value *x, int axis, sym *to, double ratio, const interpolation *how)
+{
+	int64_t in, out;
+	if (!sym_is_const(x->dims[axis], &in) || !sym_is_const(to, &out) || in < 1)
+		refuse(im, n, "antialias=1 needs known sizes");
+	double scale = fmin(ratio, 1), reach = (how->mode[0] == 'l' ? 1 : 2) / scale;
+	int64_t taps = 2 * (int64_t)ceil(reach);
+	if (x->rank == MAX_RANK || !(reach < 1 << 20) || (out > 0 && taps > (1 << 26) / out))
+		refuse(im, n, "antialias=1 with a scale of %g is not supported", ratio);
+	int64_t dims[] = {out, taps};
+	int64_t *index = new_array(im->a, int64_t, (size_t)(out * taps));
+	double *weight = new_array(im->a, double, (size_t)(out * taps));
+	for (int64_t o = 0; o < out; o++)
+		filter_taps(how, source_position(im, n, how, (double)o, (double)in, (double)out, ratio), scale, in, taps,
+			    index + o * taps, weight + o * taps);
+	value *weights = build_cast(im->graph, x->type, build_const(im->graph, tensor_new(im->a, F64, 2, dims, weight), NULL));
+	value *picked = build_gather(im->graph, x, build_const(im->graph, tensor_new(im->a, I64, 2, dims, index), NULL), axis);
+	sym *shape[MAX_RANK] = {to, size(im, taps)};
+	for (int i = axis + 1; i < x->rank; i++)
+		shape[i - axis + 1] = size(im, 1);
+	weights = reshape(im, weights, shape, x->rank - axis + 1);
+	int along = axis + 1;
+	return reduce_axes(im, build_binary(im->graph, EXPR_MUL, picked, weights), "sum", &along, 1, false);
+}
+
+static value *antialiased(importer *im, const onnx_node *n, value *x, const resizing *r, const interpolation *how)
+{
+	value *y = x->type == F64 ? x : narrow(im, x, F32);
+	if (how->mode[0] == 'n')
+		refuse(im, n, "antialias=1 is for the modes linear and cubic");
+	for (int i = 0; i < x->rank; i++) {
+		int64_t in, out;
+		bool known = sym_is_const(x->dims[i], &in) && sym_is_const(r->shape[i], &out) && in > 0;
+		double ratio = r->by_scale ? r->scale[i] : known ? (double)out / (double)in : 1;
+		if (r->shape[i] != x->dims[i] || ratio != 1)
+			y = filtered(im, n, y, i, r->shape[i], ratio, how);
+	}
+	return narrow(im, y, x->type);
+}
+
 /* roi is given for the axes of attribute axes; the others are whole. */
 static const double *region_of(importer *im, const onnx_node *n, const value *x)
 {
@@ -191,11 +280,11 @@ value *import_resize(importer *im, const onnx_node *n)
 	how.cubic_a = attr_float(im, n, "cubic_coeff_a", -0.75);
 	how.exclude_outside = attr_flag(im, n, "exclude_outside", false);
 	how.extrapolation = attr_float(im, n, "extrapolation_value", 0);
-	if (attr_flag(im, n, "antialias", false))
-		refuse(im, n, "antialias=1 is not supported");
 	if (strcmp(how.coordinates, "tf_crop_and_resize") == 0)
 		how.roi = region_of(im, n, x);
 	set_sizes(im, n, x, present(n, 2), present(n, 3), &r);
+	if (attr_flag(im, n, "antialias", false))
+		return antialiased(im, n, x, &r, &how);
 	return resize(im, x, &r, &how);
 }
 
