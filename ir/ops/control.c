@@ -7,6 +7,12 @@
 
 #include <string.h>
 
+/* A symbol that a step gives its value; a dim line with `below` declares it. */
+static bool rule_inner(const node *n, const char **why, sym *s)
+{
+	return sym_is_inner(s) || rule_refuse(n, why, "%s is no symbol for a size that depends on data", sym_text(n, s));
+}
+
 /* ---- bind: {symbol} --------------------------------------------------------------------------------------------------- */
 bool infer_bind(node *n, const char **why)
 {
@@ -15,20 +21,20 @@ bool infer_bind(node *n, const char **why)
 	const sym *s = node_syms(n, "symbol", NULL)[0];
 	if (n->in[0]->type != I64 || n->in[0]->rank != 0)
 		return rule_refuse(n, why, "its operand is no i64 scalar");
-	if (s->kind != SYM_CONST && !sym_is_inner(s))
-		return rule_refuse(n, why, "%s is no symbol for a size that depends on data", sym_text(n, node_syms(n, "symbol", NULL)[0]));
+	if (s->kind != SYM_CONST && !rule_inner(n, why, node_syms(n, "symbol", NULL)[0]))
+		return false;
 	return rule_result(n, why, 0, I64, 0, NULL);
 }
 
 /* ---- regions ----------------------------------------------------------------------------------------------------------- */
 static bool is_bool_scalar(const value *v) { return v->type == BOOL && v->rank == 0; }
 
-static bool same_type(const value *a, const value *b)
+static bool same_type(const node *n, const value *a, const value *b)
 {
 	if (a->type != b->type || a->rank != b->rank)
 		return false;
 	for (int i = 0; i < a->rank; i++)
-		if (sym_proves_lt(a->dims[i], b->dims[i]) || sym_proves_lt(b->dims[i], a->dims[i])) /* sizes inside are not the caller's to check */
+		if (!rule_equal(n, a->dims[i], b->dims[i]))
 			return false;
 	return true;
 }
@@ -39,7 +45,7 @@ static bool rule_region(const node *n, const char **why, int r, int first, int c
 	if (g->inputs.n != count)
 		return rule_refuse(n, why, "region %s takes %d inputs, %d operands are given", region_word(n->op, r), g->inputs.n, count);
 	for (int i = 0; i < count; i++)
-		if (!same_type(g->inputs.v[i], n->in[first + i]))
+		if (!same_type(n, g->inputs.v[i], n->in[first + i]))
 			return rule_refuse(n, why, "input %d of region %s has another type than operand %d", i,
 					   region_word(n->op, r), first + i);
 	return true;
@@ -100,6 +106,9 @@ bool infer_if(node *n, const char **why)
 		return false;
 	size_list sizes = {0};
 	sizes.v = node_syms(n, "sizes", &sizes.n);
+	for (int i = 0; i < sizes.n; i++)
+		if (!rule_inner(n, why, sizes.v[i]))
+			return false;
 	for (int i = 0; i < n_out; i++)
 		if (!join_results(n, why, i, &sizes))
 			return false;
@@ -111,6 +120,9 @@ static bool rule_loop_form(node *n, const char **why)
 {
 	int n_stack, n_trip = 0;
 	if (!rule_regions(n, why, 1) || !rule_syms(n, why, "index", 1, 0) || !rule_int(n, why, "while", 0, 1))
+		return false;
+	sym *index = node_syms(n, "index", NULL)[0];
+	if (!sym_is(index, 0) && !rule_inner(n, why, index))
 		return false;
 	if (node_attr(n, "trip") && !rule_syms(n, why, "trip", 1, 0))
 		return false;
