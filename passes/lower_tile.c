@@ -13,8 +13,6 @@ enum {
 	UNROLL_WHOLE = 8,      /* a constant loop of at most so many steps is unrolled altogether */
 	MANY_TILES = 16,       /* parallel iterations wanted when the problem has them */
 	DYNAMIC_BLOCK = 8,     /* row tiles per block when the extent is dynamic */
-	LINE = 16,             /* f32 elements of a cache line */
-	AHEAD = 16,            /* steps a single tile of rows fetches ahead */
 	LONG_EPILOGUE = 8,     /* scalar operations beyond which rows share one copy of the epilogue */
 };
 
@@ -34,16 +32,6 @@ typedef struct tile {
 	struct { /* arrays of a tile whose epilogue is long: one loop over rows instead of a copy for each */
 		buffer *acc, *line, *place; /* acc NULL: a copy for each */
 	} spill;
-	struct { /* fetching B ahead; LINE elements at a time */
-		buffer *from;        /* NULL: nothing is */
-		int64_t lines;       /* of a panel */
-		int64_t skip;        /* lines from the start of the panel to the first that is fetched */
-		int64_t share;       /* lines per iteration */
-		int64_t iterations;  /* of one tile of rows; 0: every tile fetches the same */
-		int locality;
-		sym *start;          /* of the panel in use */
-		sym *row, *tile;     /* numbers of the line of tiles (NULL: only one) and of the tile in its block */
-	} ahead;
 } tile;
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------------ */
@@ -148,87 +136,6 @@ static void locate_rows(tile *t, const substitution *s)
 	}
 }
 
-/* ---- fetching ahead ---------------------------------------------------------------------------------------------------------- */
-/* Iterations of the loop around the unrolled steps. */
-static int64_t iterations_of(int64_t extent)
-{
-	return extent <= UNROLL_WHOLE ? 1 : extent / UNROLL;
-}
-
-/* Whether a panel of B is one run of memory, the next panel behind it: `depth` steps of `lanes` elements. */
-static bool panel_is_linear(const tile *t, int64_t *depth, int64_t *iterations)
-{
-	const tile_problem *tp = t->tp;
-	*depth = *iterations = 1;
-	if (tp->b->op != EXPR_LOAD || !tp->red.n)
-		return false;
-	for (int i = tp->red.n; i-- > 0;) {
-		sym *coefficient, *rest;
-		int64_t extent;
-		if (!sym_is_const(tp->red.extent[i], &extent) || !sym_affine(tp->b->index, tp->red.var[i], &coefficient, &rest) ||
-		    !sym_is(coefficient, *depth * t->lanes))
-			return false;
-		*depth *= extent;
-		*iterations *= i == tp->red.n - 1 ? iterations_of(extent) : extent;
-	}
-	return true;
-}
-
-/* While a block of `tiles` row tiles multiplies with one panel, each brings its share of the next one to the second-level cache; a
- * single tile has no time for that and fetches some steps ahead.  B that fits the cache stays there by itself. */
-static void plan_prefetch(tile *t, sym *tiles)
-{
-	const tile_problem *tp = t->tp;
-	int64_t depth, iterations, elements, n = DYNAMIC_BLOCK;
-	if (!panel_is_linear(t, &depth, &iterations) || !sym_is_const(tp->b->buffer->size, &elements) || tp->b->buffer->written ||
-	    elements * 4 < (int64_t)t->gl->b.target->l2_kib * 512)
-		return;
-	sym_is_const(tiles, &n);
-	int64_t lines = depth * t->lanes / LINE, per_step = t->lanes / LINE;
-	t->ahead.from = (buffer *)(uintptr_t)tp->b->buffer;
-	t->ahead.lines = lines;
-	t->ahead.skip = n == 1 ? AHEAD * per_step : lines;
-	t->ahead.share = (lines + n * iterations - 1) / (n * iterations);
-	t->ahead.iterations = n == 1 ? 0 : iterations;
-	t->ahead.locality = n == 1 ? 3 : 2;
-}
-
-/* Number of the iteration of the reduction loops that s and the innermost `i` name. */
-static sym *iteration_number(const tile *t, const substitution *s, sym *i)
-{
-	const loop_list *red = &t->tp->red;
-	sym *n = sym_const(t->gl->b.syms, 0);
-	for (int k = 0; k + 1 < red->n; k++)
-		n = sym_add(sym_mul(n, red->extent[k]), red->var[k]);
-	return sym_add(sym_muli(sym_substitute(s, n), iterations_of(sym_value(red->extent[red->n - 1]))), i);
-}
-
-static void prefetch_share(const tile *t, const substitution *s, sym *i)
-{
-	kernel_builder *b = &t->gl->b;
-	if (!t->ahead.from)
-		return;
-	sym *number = sym_add(sym_muli(t->ahead.tile, t->ahead.iterations), iteration_number(t, s, i));
-	for (int64_t k = 0; k < t->ahead.share; k++) {
-		sym *line = sym_addi(sym_muli(number, t->ahead.share), k);
-		if (t->ahead.iterations)
-			line = sym_min(line, sym_const(b->syms, t->ahead.lines - 1));
-		sym *at = sym_add(t->ahead.start, sym_muli(sym_addi(line, t->ahead.skip), LINE));
-		kb_prefetch(b, t->ahead.from, at, t->ahead.locality);
-	}
-}
-
-/* The first element of the panel whose lanes start at `start`. */
-static sym *panel_start(const tile *t, const substitution *s, sym *start)
-{
-	substitution first = *s;
-	substitute(&first, t->tp->col, start);
-	for (int i = 0; i < t->tp->red.n; i++)
-		substitute(&first, t->tp->red.var[i], sym_const(t->gl->b.syms, 0));
-	return sym_substitute(&first, t->tp->b->index);
-}
-
-/* ---- multiplying ---------------------------------------------------------------------------------------------------------------- */
 /* acc[r] += a[r][k] * b[k] for the step given by s. */
 static void multiply_add(tile *t, const substitution *s)
 {
@@ -263,12 +170,10 @@ static void innermost_steps(tile *t, const substitution *s, sym *k, sym *extent)
 	int64_t n;
 	bool constant = sym_is_const(extent, &n);
 	if (constant && n <= UNROLL_WHOLE) {
-		prefetch_share(t, s, sym_const(b->syms, 0));
 		unrolled_steps(t, s, k, sym_const(b->syms, 0), n);
 		return;
 	}
 	sym *i = kb_for(b, "k", sym_divi(extent, UNROLL));
-	prefetch_share(t, s, i);
 	unrolled_steps(t, s, k, sym_muli(i, UNROLL), UNROLL);
 	kb_end(b);
 	sym *whole = sym_muli(sym_divi(extent, UNROLL), UNROLL);
@@ -374,8 +279,6 @@ static void micro_kernel(tile *t, const substitution *s, sym *panel)
 	kernel_builder *b = &t->gl->b;
 	const tile_problem *tp = t->tp;
 	sym *start = sym_muli(panel, t->lanes);
-	if (t->ahead.from)
-		t->ahead.start = settle(b, "panel", panel_start(t, s, start), NULL);
 	if (tp->line)
 		locate_rows(t, s);
 	declare_spill(t);
@@ -405,8 +308,7 @@ static void tiles_of_row(tile *t, const substitution *s, sym *panel, sym *first,
 {
 	kernel_builder *b = &t->gl->b;
 	const tile_problem *tp = t->tp;
-	sym *m = kb_for(b, "m", count), *i = sym_add(first, m);
-	t->ahead.tile = t->ahead.row ? sym_add(sym_mul(t->ahead.row, count), m) : m;
+	sym *i = sym_add(first, kb_for(b, "m", count));
 	substitution inner = *s;
 	substitute(&inner, tp->row[1], sym_add(first_row(b, i, t->wide, tp->row_extent[1]), t->offset[1]));
 	micro_kernel(t, &inner, panel);
@@ -441,7 +343,7 @@ static void block_of_panel(tile *t, const substitution *s, sym *panel, sym *firs
 	}
 	kernel_builder *b = &t->gl->b;
 	substitution inner = *s;
-	sym *row = t->ahead.row = kb_for(b, "row", count), *i = sym_add(first, row);
+	sym *i = sym_add(first, kb_for(b, "row", count));
 	substitute(&inner, tp->row[0], sym_add(first_row(b, i, t->high, tp->row_extent[0]), t->offset[0]));
 	block_of_rows(t, &inner, panel, sym_const(b->syms, 0), sym_ceildiv(tp->row_extent[1], sym_const(b->syms, t->wide)));
 	kb_end(b);
@@ -499,7 +401,6 @@ void lower_tile_panel(group_lowering *gl, const tile_problem *tp, sym *panel)
 	kernel_builder *b = &gl->b;
 	tile t = tile_of(gl, tp);
 	sym *count = sym_ceildiv(tp->row_extent[1], sym_const(b->syms, t.wide));
-	plan_prefetch(&t, count);
 	block_of_columns(&t, &tp->merged, panel, sym_const(b->syms, 0), count);
 }
 
@@ -529,7 +430,5 @@ void lower_tile(group_lowering *gl, tile_problem *tp)
 	sym *first = sym_mul(sym_substitute(&s, of_rows), per_block);
 	sym *count = sym_min(per_block, sym_sub(tiles, first));
 	panel = sym_substitute(&s, panel);
-	sym *inner = axis ? sym_const(b->syms, 1) : sym_ceildiv(tp->row_extent[1], sym_const(b->syms, t.wide));
-	plan_prefetch(&t, sym_mul(sym_min(per_block, tiles), inner));
 	block_of_columns(&t, &s, panel, first, count);
 }

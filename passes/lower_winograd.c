@@ -19,10 +19,11 @@
 enum {
 	TAPS = 3,
 	MAX_POINTS = 6,    /* along one axis: outputs of a tile + 2 */
-	MOST_TILES = 28,   /* per block; */
+	MOST_TILES = 28,   /* per block */
 	FEWEST_TILES = 14, /* fewer are not worth reading the weights again */
 	WORKERS = 8,       /* slices of working memory */
 	UNKNOWN_TILES = 1 << 20,
+	LONG_EPILOGUE = 8, /* scalar operations beyond which pixels share one copy of the epilogue */
 	MIN_ITEMS = 4,     /* parallel pieces wanted: with fewer blocks, panels are shared out too */
 	DEFAULT_TILE = 4,
 };
@@ -241,6 +242,7 @@ typedef struct winograd {
 	coord at;                     /* of the convolution's output, over variables */
 	buffer *to;
 	sym *to_index;
+	buffer *pixels;               /* of a tile, when a loop stores them; else NULL */
 } winograd;
 
 /* A tile of the block: which image, its first output pixel, and how many of its first rows and columns belong to earlier tiles. */
@@ -330,18 +332,18 @@ static void products(winograd *w, sym *panel)
 	kb_end(b);
 }
 
-/* A pixel of the tile is this one's to write: not an earlier tile's, and inside of the image. */
-static int guard_pixel(const winograd *w, const place_of_tile *p, int axis, int k)
+/* Opens conditions for pixel k of an axis to be this tile's to write: not an earlier one's, and inside of the image. */
+static int guard_pixel(const winograd *w, const place_of_tile *p, int axis, sym *k)
 {
 	kernel_builder *b = &w->gl->b;
 	sym *extent = w->n->out[0]->dims[2 + axis];
 	int guards = 0;
-	if (p->skip[axis] && k < w->f->outputs - 1) {
-		kb_if(b, expr_binary(b->exprs, EXPR_LE, expr_index(b->exprs, p->skip[axis]), expr_int(b->exprs, I64, k)));
+	if (p->skip[axis] && !sym_is(k, w->f->outputs - 1)) {
+		kb_if(b, expr_binary(b->exprs, EXPR_LE, expr_index(b->exprs, p->skip[axis]), expr_index(b->exprs, k)));
 		guards++;
 	}
 	if (!sym_proves_ge(extent, sym_const(b->syms, w->f->outputs))) {
-		sym *at = sym_addi(p->origin[axis], k);
+		sym *at = sym_add(p->origin[axis], k);
 		kb_if(b, expr_binary(b->exprs, EXPR_LT, expr_index(b->exprs, at), expr_index(b->exprs, extent)));
 		guards++;
 	}
@@ -354,18 +356,64 @@ static void end_guards(const winograd *w, int guards)
 		kb_end(&w->gl->b);
 }
 
-static void store_pixel(winograd *w, const place_of_tile *p, sym *channel, int i, int j, const expr *sum)
+static void store_pixel(winograd *w, const place_of_tile *p, sym *channel, sym *i, sym *j, const expr *sum)
 {
 	group_lowering *gl = w->gl;
 	const value *out = w->n->out[0];
 	substitution s = {0};
-	sym *by[] = {p->image, channel, sym_addi(p->origin[0], i), sym_addi(p->origin[1], j)};
+	sym *by[] = {p->image, channel, sym_add(p->origin[0], i), sym_add(p->origin[1], j)};
 	for (int k = 0; k < 4; k++)
 		if (w->at.i[k]->kind == SYM_VAR)
 			substitute(&s, w->at.i[k], by[k]);
 	bind_scalar(gl, out, expr_round_to(gl->b.exprs, out->type, sum));
 	const expr *e = expr_substitute(&gl->b, &s, root_element(gl, w->at));
 	kb_store(&gl->b, w->to, sym_substitute(&s, w->to_index), e);
+}
+
+/* Copies of the epilogue for all pixels would be much code: it is long, or conditions of unknown sizes surround each. */
+static bool loops_over_pixels(const winograd *w)
+{
+	const value *out = w->n->out[0];
+	if (w->gl->b.opt == 0)
+		return false;
+	return !sym_is_const(out->dims[2], NULL) || !sym_is_const(out->dims[3], NULL) ||
+	       (w->gl->root != w->n && expr_cost(root_element(w->gl, w->at)) > LONG_EPILOGUE);
+}
+
+/* Epilogue and store of every pixel, a copy for each. */
+static void store_pixels(winograd *w, const place_of_tile *p, sym *channel, const expr *(*y)[MAX_POINTS])
+{
+	sym_ctx *syms = w->gl->b.syms;
+	for (int i = 0; i < w->f->outputs; i++) {
+		sym *row = sym_const(syms, i);
+		int rows = guard_pixel(w, p, 0, row);
+		for (int j = 0; j < w->f->outputs; j++) {
+			sym *col = sym_const(syms, j);
+			int guards = guard_pixel(w, p, 1, col);
+			store_pixel(w, p, channel, row, col, y[i][j]);
+			end_guards(w, guards);
+		}
+		end_guards(w, rows);
+	}
+}
+
+/* The same in one loop over the pixels. */
+static void store_pixels_by_loop(winograd *w, const place_of_tile *p, sym *channel, sym *lane, const expr *(*y)[MAX_POINTS])
+{
+	kernel_builder *b = &w->gl->b;
+	int n = w->f->outputs;
+	for (int i = 0; i < n * n; i++)
+		kb_store(b, w->pixels, sym_addi(lane, i * w->columns), y[i / n][i % n]);
+	sym *row = kb_for(b, "row", sym_const(b->syms, n));
+	int rows = guard_pixel(w, p, 0, row);
+	sym *col = kb_for(b, "col", sym_const(b->syms, n));
+	int guards = guard_pixel(w, p, 1, col);
+	sym *at = sym_add(sym_muli(sym_add(sym_muli(row, n), col), w->columns), lane);
+	store_pixel(w, p, channel, row, col, kb_load(b, w->pixels, at));
+	end_guards(w, guards);
+	kb_end(b);
+	end_guards(w, rows);
+	kb_end(b);
 }
 
 static void output_tile(winograd *w, sym *first, sym *panel)
@@ -378,6 +426,7 @@ static void output_tile(winograd *w, sym *first, sym *panel)
 		columns = sym_min(columns, sym_addi(sym_neg(from), w->c.group_out));
 	sym *tile = kb_for(b, "tile", sym_const(b->syms, w->block));
 	place_of_tile p = place_of(w, sym_add(first, tile));
+	w->pixels = loops_over_pixels(w) ? kb_array(b, "pixels", F32, f->outputs * f->outputs * w->columns) : NULL;
 	sym *lane = kb_vector(b, "v", columns, w->lanes), *channel = sym_add(from, lane);
 	sym *at = sym_add(w->m_slice, sym_add(sym_muli(tile, w->columns), lane));
 	for (int j = 0; j < f->points; j++)
@@ -386,15 +435,14 @@ static void output_tile(winograd *w, sym *first, sym *panel)
 	transform_2d(b, f, transform_output, f->outputs, x, y);
 	const expr *bias = conv_bias(w->gl, w->n, channel);
 	bias = bias ? kb_let(b, "bias", bias) : NULL;
-	for (int i = 0; i < f->outputs; i++) {
-		int rows = guard_pixel(w, &p, 0, i);
-		for (int j = 0; j < f->outputs; j++) {
-			int guards = guard_pixel(w, &p, 1, j);
-			store_pixel(w, &p, channel, i, j, bias ? expr_binary(b->exprs, EXPR_ADD, y[i][j], bias) : y[i][j]);
-			end_guards(w, guards);
-		}
-		end_guards(w, rows);
+	for (int i = 0; bias && i < f->outputs * f->outputs; i++) {
+		const expr **sum = &y[i / f->outputs][i % f->outputs];
+		*sum = expr_binary(b->exprs, EXPR_ADD, *sum, bias);
 	}
+	if (w->pixels)
+		store_pixels_by_loop(w, &p, channel, lane, y);
+	else
+		store_pixels(w, &p, channel, y);
 	kb_end(b);
 	kb_end(b);
 }
