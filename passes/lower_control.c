@@ -41,10 +41,26 @@ static void lower_bind(lowering *lw, const node *n)
 }
 
 /* ---- if ---------------------------------------------------------------------------------------------------------------- */
-/* Binds the sizes in which the branches differ to those of this one. */
+/* Moves the steps from `from` on before the calls right ahead of them: behind the last step that may give a symbol its value. */
+static void move_behind_binds(arena *a, step_list *to, int from)
+{
+	int at = from;
+	step_list moved = {0};
+	while (at > 0 && to->v[at - 1].kind == STEP_CALL)
+		at--;
+	for (int i = from; i < to->n; i++)
+		vec_push(a, &moved, to->v[i]);
+	for (int i = from; i-- > at;)
+		to->v[i + moved.n] = to->v[i];
+	for (int i = 0; i < moved.n; i++)
+		to->v[at + i] = moved.v[i];
+}
+
+/* Binds the sizes in which the branches differ to those of this one: as soon as these are known, so that the kernels that write the
+ * results find their sizes. */
 static void bind_sizes(lowering *lw, const node *n, const graph *branch, step_list *to)
 {
-	int n_sizes, used = 0;
+	int n_sizes, used = 0, from = to->n;
 	sym *const *sizes = node_syms(n, "sizes", &n_sizes);
 	for (int i = 0; i < n->n_out; i++) {
 		const value *v = branch->outputs.v[i];
@@ -56,6 +72,7 @@ static void bind_sizes(lowering *lw, const node *n, const graph *branch, step_li
 			vec_push(lw->a, to, s);
 		}
 	}
+	move_behind_binds(lw->a, to, from);
 }
 
 static void lower_branch(lowering *lw, node *n, int r, step_list *to)
