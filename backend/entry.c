@@ -169,37 +169,21 @@ static void return_if_overflow(const entry *e, sizes *s)
 
 static bool is_bound_symbol(const sym *var, void *user) { return map_has(user, var); }
 
-static bool is_callers(const entry *e, const condition *c)
-{
-	return !condition_any_var(c, is_bound_symbol, e->sig.bound);
-}
-
-static int count_conditions(const entry *e)
-{
-	int n = 0;
-	for (int i = 0; i < e->p->assumed.n; i++)
-		n += is_callers(e, &e->p->assumed.v[i]);
-	return n;
-}
-
 static LLVMValueRef condition_table(const entry *e)
 {
-	int n = 0;
-	LLVMValueRef *rows = new_array(e->a, LLVMValueRef, (size_t)e->p->assumed.n);
-	for (int i = 0; i < e->p->assumed.n; i++) {
-		const condition *c = &e->p->assumed.v[i];
+	int n = e->p->assumed.n;
+	LLVMValueRef *rows = new_array(e->a, LLVMValueRef, (size_t)n);
+	for (int i = 0; i < n; i++) {
 		str s = str_new(e->a);
-		if (!is_callers(e, c))
-			continue;
-		condition_print(&s, c);
-		rows[n++] = text(e, s.data);
+		condition_print(&s, &e->p->assumed.v[i]);
+		rows[i] = text(e, s.data);
 	}
 	return table(e, e->ptr, rows, n);
 }
 
 static LLVMValueRef emit_check(const entry *e)
 {
-	if (!count_conditions(e))
+	if (!e->p->assumed.n)
 		return null_pointer(e);
 	LLVMValueRef f = begin_function(e, "check", function_type(e->i32, 2, (LLVMTypeRef[]){e->ptr, e->ptr}),
 	                                (const char *const[]){"symbols", "failed"});
@@ -207,14 +191,11 @@ static LLVMValueRef emit_check(const entry *e)
 	sizes_init(&s, e->a, e->m, e->b, true);
 	know_symbols(e, &s, LLVMGetParam(f, 0));
 	LLVMValueRef failed = LLVMGetParam(f, 1);
-	int32_t n = 0;
 	for (int i = 0; i < e->p->assumed.n; i++) {
-		if (!is_callers(e, &e->p->assumed.v[i]))
-			continue;
 		LLVMValueRef bad = emit_condition(e, &s, &e->p->assumed.v[i]);
 		LLVMBuildStore(e->b, int32(e, -1), failed);
 		return_if_overflow(e, &s);
-		LLVMBuildStore(e->b, int32(e, n++), failed);
+		LLVMBuildStore(e->b, int32(e, i), failed);
 		return_if(e, bad, DLRT_DIMS);
 	}
 	return_ok(e);
@@ -496,23 +477,14 @@ static void emit_kernel_step(run_code *r, const step *s)
 	LLVMBuildCall2(e->b, call_type(e), e->call, of_call, 6, "");
 }
 
-static bool is_unknown_symbol(const sym *var, void *user) { return !map_has(user, var); }
-static bool is_symbol(const sym *var, void *user) { return var == user; }
-
-/* The conditions that can be told now that `symbol` is known. */
-static void check_bound(const run_code *r, sym *symbol)
+static void emit_assume_step(const run_code *r, const step *step_of)
 {
 	const entry *e = r->e;
 	sizes s;
 	sizes_of_known(r, &s);
-	for (int i = 0; i < e->p->assumed.n; i++) {
-		const condition *c = &e->p->assumed.v[i];
-		if (!condition_any_var(c, is_symbol, symbol) || condition_any_var(c, is_unknown_symbol, s.known))
-			continue;
-		LLVMValueRef bad = emit_condition(e, &s, c);
-		return_if_overflow(e, &s);
-		return_if(e, bad, DLRT_DATA);
-	}
+	LLVMValueRef bad = emit_condition(e, &s, &step_of->assumed);
+	return_if_overflow(e, &s);
+	return_if(e, bad, condition_any_var(&step_of->assumed, is_bound_symbol, e->sig.bound) ? DLRT_DATA : DLRT_DIMS);
 }
 
 static void set_symbol(run_code *r, const sym *symbol, LLVMValueRef value)
@@ -543,8 +515,6 @@ static void emit_bind_step(run_code *r, const step *s)
 	LLVMValueRef large = LLVMBuildICmp(e->b, LLVMIntSGT, value, emit_limit(r, s->symbol), "");
 	return_if(e, LLVMBuildOr(e->b, small, large, ""), DLRT_DATA);
 	set_symbol(r, s->symbol, value);
-	if (s->symbol->kind == SYM_VAR)
-		check_bound(r, s->symbol);
 }
 
 /* ---- branches and loops ------------------------------------------------------------------------------------------------ */
@@ -595,10 +565,10 @@ static LLVMValueRef emit_flag(run_code *r, const storage *s)
 	return LLVMBuildICmp(e->b, LLVMIntNE, byte, LLVMConstInt(e->i8, 0, false), "");
 }
 
-static void emit_branch(run_code *r, const step_list *steps, LLVMBasicBlockRef block, LLVMBasicBlockRef next)
+static void emit_branch(run_code *r, const step_list *steps, LLVMBasicBlockRef begin, LLVMBasicBlockRef next)
 {
 	const entry *e = r->e;
-	LLVMPositionBuilderAtEnd(e->b, block);
+	LLVMPositionBuilderAtEnd(e->b, begin);
 	outside o = enter_steps(r);
 	emit_steps(r, steps);
 	leave_steps(r, o);
@@ -731,6 +701,7 @@ static void emit_steps(run_code *r, const step_list *steps)
 		case STEP_BIND: emit_bind_step(r, s); break;
 		case STEP_IF: emit_if(r, s); break;
 		case STEP_LOOP: emit_loop(r, s); break;
+		case STEP_ASSUME: emit_assume_step(r, s); break;
 		}
 	}
 }
@@ -934,7 +905,7 @@ static void emit_descriptor(const entry *e, LLVMValueRef g, LLVMTypeRef type, LL
 		run,
 		base ? base : null_pointer(e),
 		int64(e, (int64_t)weights_bytes(e->w)),
-		int32(e, count_conditions(e)),
+		int32(e, p->assumed.n),
 		int32(e, 0),
 		condition_table(e),
 		check,

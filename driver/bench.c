@@ -110,7 +110,8 @@ static void add_steps(work *w, const step_list *steps, binding_of_symbols *b, do
 		int64_t trip;
 		switch (s->kind) {
 		case STEP_CALL: add_kernel(w, s->k, b, times); break;
-		case STEP_BIND: break;
+		case STEP_BIND:
+		case STEP_ASSUME: break;
 		case STEP_IF: w->known = false; break;
 		case STEP_LOOP:
 			if (!s->from && sym_eval(s->trip, value_of_symbol, b, &trip))

@@ -165,25 +165,31 @@ static void fix_attr(const fixing *f, attr *a)
 	}
 }
 
-/* The number in place of the dim, everywhere. */
-static void fix_dim(graph *g, sym *dim, int64_t number)
+static void fix_graph(const fixing *f, graph *g)
 {
-	fixing f = {g, dim, sym_const(g->syms, number)};
 	for (int i = 0; i < g->inputs.n; i++)
-		fix_value(&f, g->inputs.v[i]);
+		fix_value(f, g->inputs.v[i]);
 	for (int i = 0; i < g->assumed.n; i++) {
-		fix_syms(&f, &g->assumed.v[i].a, 1);
-		fix_syms(&f, &g->assumed.v[i].b, 1);
+		fix_syms(f, &g->assumed.v[i].a, 1);
+		fix_syms(f, &g->assumed.v[i].b, 1);
 	}
 	for_each_node(n, g) {
+		for (int i = 0; i < n->n_regions; i++)
+			fix_graph(f, n->regions[i]);
 		for (int i = 0; i < n->n_out; i++)
-			fix_value(&f, n->out[i]);
+			fix_value(f, n->out[i]);
 		for (int i = 0; i < n->n_attrs; i++)
-			fix_attr(&f, &n->attrs[i]);
+			fix_attr(f, &n->attrs[i]);
 	}
 }
 
-/* The assumed conditions, with what is known about dims now. */
+/* The number in place of the dim, everywhere. */
+static void fix_dim(graph *g, sym *dim, int64_t number)
+{
+	fix_graph(&(fixing){g, dim, sym_const(g->syms, number)}, g);
+}
+
+/* The assumed conditions, with what is known about dims now.  Those of a region matter only if it runs. */
 static void settle_conditions(graph *g, const char *path, diag *d)
 {
 	conditions before = g->assumed;
@@ -192,9 +198,16 @@ static void settle_conditions(graph *g, const char *path, diag *d)
 		const condition *c = &before.v[i];
 		str text = str_new(g->a);
 		condition_print(&text, c);
-		if (!graph_assume(g, c->kind, c->a, c->b))
+		if (graph_assume(g, c->kind, c->a, c->b))
+			continue;
+		if (g->owner)
+			vec_push(g->a, &g->assumed, *c);
+		else
 			diag_error(d, DIAG_FILE(path), "--dim contradicts the model, which wants %s", text.data);
 	}
+	for_each_node(n, g)
+		for (int i = 0; i < n->n_regions; i++)
+			settle_conditions(n->regions[i], path, d);
 }
 
 static bool apply_dims(graph *g, const char *path, const import_options *o, diag *d)

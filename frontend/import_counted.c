@@ -21,9 +21,9 @@ value *import_nonzero(importer *im, const onnx_node *n)
 /* The slices along `axis` (elements, without it) whose condition is true.  ONNX Compress-11. */
 value *import_compress(importer *im, const onnx_node *n)
 {
-	value *x = input(im, n, 0), *condition = input(im, n, 1);
-	expect_type(im, n, condition, TYPES_BOOL);
-	expect_rank(im, n, condition, 1, 1);
+	value *x = input(im, n, 0), *wanted = input(im, n, 1);
+	expect_type(im, n, wanted, TYPES_BOOL);
+	expect_rank(im, n, wanted, 1, 1);
 	int axis = 0;
 	if (attr_given(n, "axis")) {
 		axis = axis_in(im, n, attr_int(im, n, "axis", 0), x->rank);
@@ -31,9 +31,9 @@ value *import_compress(importer *im, const onnx_node *n)
 		sym *all = product_of(im, x->dims, x->rank);
 		x = reshape(im, x, &all, 1);
 	}
-	if (sym_proves_lt(x->dims[axis], condition->dims[0]))
+	if (!graph_assume(im->graph, CONDITION_AT_LEAST, x->dims[axis], wanted->dims[0]))
 		refuse(im, n, "there are more conditions than elements");
-	value *found = find_nonzero(im, condition, "compressed");
+	value *found = find_nonzero(im, wanted, "compressed");
 	return build_gather(im->graph, x, reshape(im, found, &found->dims[1], 1), axis);
 }
 

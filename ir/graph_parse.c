@@ -600,6 +600,8 @@ static void parse_body(reader *r)
 	parse_expect(p, "->");
 	parse_outputs(r, &outputs);
 	parse_expect(p, "{");
+	while (parse_at(p, "assume"))
+		parse_assume(r);
 	while (!parse_at(p, "}")) {
 		if (parse_at(p, "const"))
 			parse_const(r);

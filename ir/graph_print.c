@@ -57,9 +57,12 @@ static void print_dims(str *out, const graph *g)
 	}
 }
 
-static void print_conditions(str *out, const graph *g)
+static void print_indent(str *out, int depth);
+
+static void print_conditions(str *out, const graph *g, int depth)
 {
 	for (int i = 0; i < g->assumed.n; i++) {
+		print_indent(out, depth);
 		str_add(out, "assume ");
 		condition_print(out, &g->assumed.v[i]);
 		str_addc(out, '\n');
@@ -302,6 +305,8 @@ static void print_body(str *out, const graph *g, int depth, print_options o)
 	str_add(out, " -> ");
 	print_ports(out, g->outputs.v, g->outputs.n);
 	str_add(out, " {\n");
+	if (depth > 0)
+		print_conditions(out, g, depth + 1);
 	for_each_node(n, g)
 		print_node(out, n, depth + 1, o);
 	print_indent(out, depth);
@@ -317,7 +322,7 @@ static void print_region(str *out, const graph *g, const char *word, int depth, 
 void graph_print(str *out, const graph *g, print_options o)
 {
 	print_dims(out, g);
-	print_conditions(out, g);
+	print_conditions(out, g, 0);
 	str_add(out, "graph ");
 	print_symbol_name(out, g->name);
 	print_body(out, g, 0, o);

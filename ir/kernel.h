@@ -121,6 +121,7 @@ typedef enum step_kind {
 	STEP_BIND, /* a dimension symbol takes element 0 of an i64 storage (data-dependent sizes), or a value */
 	STEP_IF,   /* steps `body` when element 0 of a bool storage is true, else steps `otherwise` */
 	STEP_LOOP, /* steps `body` again and again, a symbol counting */
+	STEP_ASSUME, /* ends the run unless a condition of dims holds */
 } step_kind;
 
 /* A value that a loop hands from one iteration to the next.  Nothing is copied but the last value, behind the loop. */
@@ -141,6 +142,7 @@ struct step {
 	sym *symbol;         /* BIND: what is bound, or the constant that must be found; LOOP: the index, a constant 0 in a loop of one */
 	storage *from;       /* BIND, IF; LOOP: whether to begin at all (bool), NULL: yes */
 	sym *value;          /* BIND, when from is NULL */
+	condition assumed;   /* ASSUME */
 	sym *trip;           /* LOOP: iterations at most; NULL: any number */
 	storage *go_on;      /* LOOP with `from`: written by the body, whether to go on */
 	storage *count;      /* LOOP: i64, gets the number of iterations; NULL: nobody wants it */
@@ -156,7 +158,7 @@ struct program {
 	vec(port) inputs;
 	vec(port) outputs;
 	vec(sym *) dims; /* the model's symbols, in order of first appearance */
-	conditions assumed; /* of dims; `run` checks them before the kernels that may rely on them */
+	conditions assumed; /* of dims that no step binds: checked before a run; of others, and inside branches, by steps */
 	vec(storage *) storages;
 	vec(kernel *) kernels;
 	step_list steps;

@@ -570,7 +570,7 @@ static step parse_call(reader *r)
 {
 	parser *p = &r->p;
 	token where = p->tok;
-	const char *name = parse_symbol(p, "bind, if, loop or a kernel (@name)");
+	const char *name = parse_symbol(p, "bind, if, loop, assume or a kernel (@name)");
 	step s = {.kind = STEP_CALL, .k = map_get(r->kernels, name)};
 	if (!s.k)
 		parse_error_at(p, where, "unknown kernel @%s", name);
@@ -596,6 +596,8 @@ static step parse_step(reader *r)
 		return parse_bind(r);
 	if (parse_accept(&r->p, "if"))
 		return parse_if_step(r);
+	if (parse_accept(&r->p, "assume"))
+		return (step){.kind = STEP_ASSUME, .assumed = condition_parse(&r->p)};
 	return parse_accept(&r->p, "loop") ? parse_loop_step(r) : parse_call(r);
 }
 

@@ -334,6 +334,10 @@ static void print_step(printer *p, const step *s)
 	case STEP_CALL: print_call(p->out, s); break;
 	case STEP_BIND: print_bind(p->out, s); break;
 	case STEP_LOOP: print_loop(p, s); break;
+	case STEP_ASSUME:
+		str_add(p->out, "assume ");
+		condition_print(p->out, &s->assumed);
+		break;
 	case STEP_IF:
 		str_add(p->out, "if ");
 		print_value_name(p->out, s->from->name);

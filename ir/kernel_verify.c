@@ -556,10 +556,10 @@ static int storage_align(const storage *s)
 	return s->kind == STORAGE_CONST || s->kind == STORAGE_ARENA ? BUFFER_ALIGN : bytes ? bytes : 1;
 }
 
-/* Has s been written, or is it given? */
+/* Has s been written, or is it given or empty? */
 static bool is_ready(const storage *s, const map *written)
 {
-	return is_given(s) || map_has(written, s) || (s->kind == STORAGE_PART && is_ready(s->whole, written));
+	return is_given(s) || sym_is(s->size, 0) || map_has(written, s) || (s->kind == STORAGE_PART && is_ready(s->whole, written));
 }
 
 static bool check_arg(verifier *v, const kernel *k, const buffer *b, const storage *s, const map *written)
@@ -667,12 +667,17 @@ static bool check_loop_step(verifier *v, const program *p, const step *s, const 
 	return true;
 }
 
+static bool is_no_dim_of(const sym *var, void *user) { return !map_has(user, var); }
+
 static bool check_step(verifier *v, const program *p, const step *s, const map *kernels, map *written)
 {
 	switch (s->kind) {
 	case STEP_CALL: return check_call(v, p, s, kernels, written);
 	case STEP_BIND: return check_bind(v, s);
 	case STEP_LOOP: return check_loop_step(v, p, s, kernels, written);
+	case STEP_ASSUME:
+		return !condition_any_var(&s->assumed, is_no_dim_of, (void *)(uintptr_t)v->dims) ||
+		       fail(v, "an assumed condition is about more than dims");
 	case STEP_IF:
 		return check_flag(v, s->from, BOOL, written, "the condition") && check_steps(v, p, &s->body, kernels, written) &&
 		       check_steps(v, p, &s->otherwise, kernels, written);
@@ -688,7 +693,27 @@ static bool check_steps(verifier *v, const program *p, const step_list *steps, c
 	return true;
 }
 
-static bool is_no_dim_of(const sym *var, void *user) { return !map_has(user, var); }
+static void note_bound(step *s, void *user)
+{
+	if (s->kind == STEP_BIND || s->kind == STEP_LOOP)
+		map_put(user, s->symbol, s);
+}
+
+static bool is_bound(const sym *var, void *user) { return map_has(user, var); }
+
+/* Those of the program are checked before any step. */
+static bool check_assumed(verifier *v, const program *p)
+{
+	map *bound = map_new(v->scratch);
+	steps_walk(&p->steps, note_bound, bound);
+	for (int i = 0; i < p->assumed.n; i++) {
+		if (condition_any_var(&p->assumed.v[i], is_no_dim_of, (void *)(uintptr_t)v->dims))
+			return fail(v, "an assumed condition is about more than dims");
+		if (condition_any_var(&p->assumed.v[i], is_bound, bound))
+			return fail(v, "a condition assumed before all steps is about a dim that a step binds");
+	}
+	return true;
+}
 
 static bool check_program(verifier *v, const program *p)
 {
@@ -698,9 +723,8 @@ static bool check_program(verifier *v, const program *p)
 		map_put(dims, p->dims.v[i], NULL);
 	v->dims = dims;
 	v->visible = map_new(v->scratch);
-	for (int i = 0; i < p->assumed.n; i++)
-		if (condition_any_var(&p->assumed.v[i], is_no_dim_of, dims))
-			return fail(v, "an assumed condition is about more than dims");
+	if (!check_assumed(v, p))
+		return false;
 	for (int i = 0; i < p->storages.n; i++) {
 		const storage *s = p->storages.v[i];
 		if (map_has(storage_names, s->name))

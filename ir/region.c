@@ -114,6 +114,13 @@ static void move_node(inlining *in, const node *n)
 
 static void move_nodes(inlining *in, const graph *from)
 {
+	for (int i = 0; i < from->assumed.n; i++) {
+		condition c = from->assumed.v[i];
+		c.a = moved_sym(in, c.a);
+		c.b = moved_sym(in, c.b);
+		if (!graph_assume(in->to, c.kind, c.a, c.b)) /* then every run is refused */
+			vec_push(in->to->a, &in->to->assumed, c);
+	}
 	for_each_node(n, from)
 		move_node(in, n);
 }

@@ -332,9 +332,19 @@ static bool is_assembled(const node *n)
 	return true;
 }
 
+/* Nothing is to be computed where every result has an axis of size 0. */
+static bool is_empty(const node *n)
+{
+	for (int i = 0; i < n->n_out; i++)
+		if (!sym_is(value_size(n->out[i]), 0))
+			return false;
+	return true;
+}
+
 static bool needs_kernel(const node *n)
 {
-	return is_root(n) && op_table[n->op].form != FORM_OTHER && !is_assembled(n) && n->out[0]->place == PLACE_ARENA;
+	return is_root(n) && op_table[n->op].form != FORM_OTHER && !is_assembled(n) && !is_empty(n) &&
+	       n->out[0]->place == PLACE_ARENA;
 }
 
 void add_dim(lowering *lw, sym *s)
@@ -362,7 +372,9 @@ static void lower_group(lowering *lw, node *n)
 
 void lower_nodes(lowering *lw, graph *g)
 {
+	map *done = map_new(lw->a);
 	for_each_node(n, g) {
+		lower_conditions(lw, g, done);
 		for (int i = 0; i < n->n_out; i++)
 			if (has_halo(n->out[i]) && !value_is_const(n->out[i]) && n->out[i]->place == PLACE_ARENA && !n->out[i]->alias)
 				lower_halo(lw, n, n->out[i]);
@@ -371,6 +383,7 @@ void lower_nodes(lowering *lw, graph *g)
 		else if (op_table[n->op].form == FORM_OTHER)
 			lower_control(lw, n);
 	}
+	lower_conditions(lw, g, done);
 }
 
 program *lower(graph *g, pass_ctx *ctx, arena *a)
@@ -381,7 +394,5 @@ program *lower(graph *g, pass_ctx *ctx, arena *a)
 	add_ports(&lw);
 	collect_dims(&lw);
 	lower_nodes(&lw, g);
-	for (int i = 0; i < g->assumed.n; i++)
-		vec_push(a, &lw.p->assumed, g->assumed.v[i]);
 	return lw.p;
 }

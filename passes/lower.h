@@ -16,7 +16,7 @@ struct lowering {
 	pass_ctx *ctx;
 	arena *a;
 	map *storages; /* value that owns memory -> storage */
-	map *dims;     /* symbols that the program has */
+	map *dims;     /* symbols that the program has; those of g have values where steps are being added */
 	map *outer;    /* input of a region -> the value outside that it stands for */
 	step_list *steps; /* where the steps of the graph being lowered go */
 };
@@ -64,6 +64,8 @@ void add_dim(lowering *lw, sym *s);
 /* Kernels and steps for all nodes of g. */
 void lower_nodes(lowering *lw, graph *g);
 void lower_control(lowering *lw, node *n);
+/* Tests of those conditions of g that are not `done` and whose symbols have values by now. */
+void lower_conditions(lowering *lw, const graph *g, map *done);
 
 void lower_map(group_lowering *gl);
 void lower_rows(group_lowering *gl);

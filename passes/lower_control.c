@@ -32,6 +32,36 @@ static void stand_for_operands(lowering *lw, const node *n, int r)
 			map_put(lw->outer, g->inputs.v[i], region_operand(n, r, i));
 }
 
+/* ---- conditions -------------------------------------------------------------------------------------------------------- */
+static bool has_no_value_yet(const sym *var, void *user) { return !map_has(user, var); }
+static bool is_bound_in_run(const sym *var, void *user)
+{
+	(void)user;
+	return sym_is_inner(var);
+}
+
+static void lower_condition(lowering *lw, const condition *c)
+{
+	bool before_all = lw->steps == &lw->p->steps && !condition_any_var(c, is_bound_in_run, NULL);
+	if (before_all)
+		vec_push(lw->a, &lw->p->assumed, *c);
+	else
+		vec_push(lw->a, lw->steps, ((step){.kind = STEP_ASSUME, .assumed = *c}));
+}
+
+/* One about symbols that never get a value is about nodes that are gone. */
+void lower_conditions(lowering *lw, const graph *g, map *done)
+{
+	for (int i = 0; i < g->assumed.n; i++) {
+		const condition *c = &g->assumed.v[i];
+		const void *key = (const void *)((uintptr_t)i + 1);
+		if (map_has(done, key) || condition_any_var(c, has_no_value_yet, lw->dims))
+			continue;
+		map_put(done, key, lw);
+		lower_condition(lw, c);
+	}
+}
+
 /* ---- bind -------------------------------------------------------------------------------------------------------------- */
 static void lower_bind(lowering *lw, const node *n)
 {

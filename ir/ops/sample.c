@@ -35,8 +35,11 @@ bool infer_grid_sample(node *n, const char **why)
 		return rule_refuse(n, why, "sizes of image and grid do not fit together");
 	dims[0] = x->dims[0];
 	dims[1] = x->dims[1];
-	for (int i = 0; i < spatial; i++)
+	for (int i = 0; i < spatial; i++) {
 		dims[2 + i] = grid->dims[1 + i];
+		if (!rule_nonempty_for(n, x->dims[2 + i], value_size(grid)))
+			return rule_refuse(n, why, "the image has no pixels");
+	}
 	return rule_result(n, why, 0, x->type, x->rank, dims);
 }
 
@@ -208,6 +211,9 @@ bool infer_roi_align(node *n, const char **why)
 		return rule_refuse(n, why, "image and regions are %s and %s, must be computed in f32", dtype_name(x->type), dtype_name(rois->type));
 	if (!dim_agree(n, rois->dims[1], sym_const(n->graph->syms, 4)) || !dim_agree(n, rois->dims[0], batch->dims[0]))
 		return rule_refuse(n, why, "sizes of regions and batch indices do not fit together");
+	for (int i = 0; i < 4; i++)
+		if (i != 1 && !rule_nonempty_for(n, x->dims[i], rois->dims[0]))
+			return rule_refuse(n, why, "axis %d of the image has size 0", i);
 	sym *const *shape = node_syms(n, "shape", NULL);
 	sym *dims[] = {rois->dims[0], x->dims[1], shape[0], shape[1]};
 	return rule_result(n, why, 0, x->type, 4, dims);

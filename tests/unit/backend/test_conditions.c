@@ -269,6 +269,60 @@ static void test_what_is_not_refused_stays_inside(void **state)
 	}
 }
 
+/* The conditions of a branch count when it runs, those of a loop in each iteration. */
+static void test_regions_check_their_own(void **state)
+{
+	(void)state;
+	static const char text[] =
+		"graph @branch(%c: bool[], %x: f32[N,4], %y: f32[M,4]) -> (%z: f32[N,4]) {\n"
+		"  %z = if %c, %x, %y, %x {then_in=2, sizes=[]}"
+		" then (%a: f32[N,4], %b: f32[M,4]) -> (%r: f32[N,4]) {\n"
+		"    %0 = concat %a, %b {axis=1} : f32[N,8]\n"
+		"    %r = slice %0 {starts=[0,2], steps=[1,1], shape=[N,4]} : f32[N,4]\n  }"
+		" else (%a: f32[N,4]) -> (%r: f32[N,4]) {\n"
+		"    %r = map %a { abs(%0) } : f32[N,4]\n  } : f32[N,4]\n}\n";
+	for (int opt = 0; opt <= 3; opt += 3) {
+		network w = make(text, opt, true);
+		float x[8] = {1, -2, 3}, y[4] = {0}, z[8];
+		dlrt_tensor out = {0};
+		assert_null(w.m->check);
+		for (int taken = 0; taken < 2; taken++) {
+			for (int64_t m = 1; m <= 2; m++) {
+				unsigned char c = (unsigned char)taken;
+				float wide[8] = {0};
+				dlrt_tensor in[] = {{&c, DLRT_BOOL, 0, {0}}, {x, DLRT_F32, 2, {2, 4}},
+				                    {m == 2 ? wide : y, DLRT_F32, 2, {m, 4}}};
+				out = (dlrt_tensor){.data = z};
+				assert_int_equal(dlrt_run(w.m, in, &out, NULL), taken && m == 1 ? DLRT_DIMS : DLRT_OK);
+			}
+		}
+		drop(&w);
+	}
+}
+
+static void test_iterations_check_their_own(void **state)
+{
+	(void)state;
+	static const char text[] =
+		"dim i = 0..2 below 3\n"
+		"graph @loop(%k: f32[K], %h: f32[]) -> (%sum: f32[]) {\n"
+		"  %sum = loop %h, %k {trip=[3], index=[i], carried=1}"
+		" body (%s: f32[], %v: f32[K]) -> (%next: f32[]) {\n"
+		"    %0 = slice %v {starts=[i + 2], steps=[1], shape=[1]} : f32[1]\n"
+		"    %1 = reshape %0 {shape=[]} : f32[]\n"
+		"    %next = map %s, %1 { %0 + %1 } : f32[]\n  } : f32[]\n}\n";
+	for (int opt = 0; opt <= 3; opt += 3) {
+		network w = make(text, opt, true);
+		float k[5] = {1, 2, 4, 8, 16}, h = 0.5f, sum = 0;
+		for (int64_t n = 4; n <= 5; n++) {
+			dlrt_tensor in[] = {{k, DLRT_F32, 1, {n}}, {&h, DLRT_F32, 0, {0}}}, out = {.data = &sum};
+			assert_int_equal(dlrt_run(w.m, in, &out, NULL), n == 5 ? DLRT_OK : DLRT_DATA);
+		}
+		assert_float_equal(sum, 28.5, 0);
+		drop(&w);
+	}
+}
+
 /* Arithmetic on sizes near the end of int64 is an error of its own. */
 static void test_overflow_is_no_contradiction(void **state)
 {
@@ -301,6 +355,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mismatches_are_refused),
 		cmocka_unit_test(test_what_is_not_refused_stays_inside),
+		cmocka_unit_test(test_regions_check_their_own),
+		cmocka_unit_test(test_iterations_check_their_own),
 		cmocka_unit_test(test_overflow_is_no_contradiction),
 		cmocka_unit_test(test_models_without_conditions),
 	};
