@@ -1,6 +1,7 @@
 /* Attention and the rotation of its operands: contractions, one map for everything that is added to the scores, and a
  * softmax, which row fusion recognises.  Scores and probabilities are kept in the type of computation. */
 #include "frontend/onnx_attr.h"
+#include "frontend/region.h"
 
 #include <math.h>
 #include <string.h>
@@ -221,6 +222,51 @@ value *import_attention(importer *im, const onnx_node *n)
 	value *y = ungrouped(im, contract(im, grouped(im, p, groups), t.v, "bghst,bgtd->bghsd"), heads);
 	y = narrow(im, y, type);
 	return n->in[0]->rank == 3 ? without_heads(im, y) : y;
+}
+
+/* ---- FlexAttention ------------------------------------------------------------------------------------------------------------------------ */
+/* x as the graph of an attribute changes it, or x itself when there is none. */
+static value *modified(importer *im, const onnx_node *n, const char *name, value *x)
+{
+	if (!attr_given(n, name))
+		return x;
+	const Onnx__GraphProto *body = attr_graph(im, n, name);
+	value *y = NULL;
+	if (body->n_input != 1 || body->n_output != 1)
+		refuse(im, n, "%s must have one input and one output", name);
+	if (!region_in_place(im, n, body, &x, &y))
+		return NULL;
+	if (y->type != x->type || y->rank != x->rank)
+		refuse(im, n, "%s gives %s of rank %d, must be %s of rank %d", name, dtype_name(y->type), y->rank, dtype_name(x->type),
+		       x->rank);
+	return y;
+}
+
+/* Attention whose scores and probabilities pass through graphs of the model.  ai.onnx.preview FlexAttention-1. */
+value *import_flex_attention(importer *im, const onnx_node *n)
+{
+	value *q = input(im, n, 0), *k = input(im, n, 1), *v = input(im, n, 2);
+	int64_t head_size = 0;
+	for (int i = 0; i < 3; i++) {
+		expect_rank(im, n, n->in[i], 4, 4);
+		expect_type(im, n, n->in[i], TYPES_FLOAT);
+		expect_same_type(im, n, q, n->in[i]);
+	}
+	dtype precision = attr_dtype(im, n, "softmax_precision", q->type == F64 ? F64 : F32);
+	if (!attr_given(n, "scale") && !sym_is_const(q->dims[3], &head_size))
+		refuse(im, n, "the size of a head must be known when there is no scale");
+	double scale = attr_given(n, "scale") ? attr_float(im, n, "scale", 1) : 1 / sqrt((double)head_size);
+	sym *groups = k->dims[1], *heads = q->dims[1];
+	value *scores = ungrouped(im, contract(im, grouped(im, q, groups), k, "bghsd,bgtd->bghst"), heads);
+	const expr *e = op2n(im, EXPR_MUL, operand(im, 0, scores), scale);
+	scores = map_as(im, precision, expr_cast(im->exprs, dtype_table[precision].compute, e), &scores, 1);
+	scores = modified(im, n, "score_mod", scores);
+	value *p = scores ? modified(im, n, "prob_mod", probabilities(im, scores, true)) : NULL;
+	if (!p)
+		return &unknown;
+	p = narrow(im, p, dtype_table[v->type].compute);
+	value *y = ungrouped(im, contract(im, grouped(im, p, groups), v, "bghst,bgtd->bghsd"), heads);
+	return narrow(im, y, q->type);
 }
 
 /* ---- rotation ----------------------------------------------------------------------------------------------------------------------------- */

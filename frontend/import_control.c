@@ -52,15 +52,8 @@ static void check_branch(importer *im, const onnx_node *n, const Onnx__GraphProt
 /* The branch in place of the node. */
 static void inline_branch(importer *im, const onnx_node *n, const Onnx__GraphProto *g)
 {
-	scope s = *n->scope;
-	s.parent = n->scope;
-	s.caller = n->scope->caller;
-	s.graph = im->graph;
-	s.values = map_new_str(im->a);
-	s.found = map_new_str(im->a);
-	s.call = n->at;
 	value **out = new_array(im->a, value *, g->n_output + 1);
-	region_import(im, n, &s, g, out);
+	region_in_place(im, n, g, NULL, out);
 	for (size_t i = 0; i < g->n_output; i++)
 		set_result(n, (int)i, out[i]);
 }

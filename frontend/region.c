@@ -121,6 +121,19 @@ bool region_import(importer *im, const onnx_node *n, scope *s, const Onnx__Graph
 	return known;
 }
 
+bool region_in_place(importer *im, const onnx_node *n, const Onnx__GraphProto *g, value *const *in, value **out)
+{
+	scope s = *n->scope;
+	s.parent = n->scope;
+	s.graph = im->graph;
+	s.values = map_new_str(im->a);
+	s.found = map_new_str(im->a);
+	s.call = n->at;
+	for (size_t i = 0; i < g->n_input; i++)
+		map_put(s.values, text_of(g->input[i]->name), in[i]);
+	return region_import(im, n, &s, g, out);
+}
+
 /* ---- loops --------------------------------------------------------------------------------------------------------------- */
 void loop_open(importer *im, const onnx_node *n, loop_builder *l, sym *trip, const char *word)
 {

@@ -17,6 +17,9 @@ void region_output(importer *im, scope *s, value *v, const char *name);
  * because of an error that was reported. */
 bool region_import(importer *im, const onnx_node *n, scope *s, const Onnx__GraphProto *g, value **out);
 
+/* The nodes of a body in place of n, for these inputs; false as region_import. */
+bool region_in_place(importer *im, const onnx_node *n, const Onnx__GraphProto *g, value *const *in, value **out);
+
 /* A loop being built: open, read elements and carried values, close with what is handed on and stacked. */
 typedef struct loop_builder {
 	scope *s;
