@@ -212,15 +212,37 @@ value *import_mean_variance_normalization(importer *im, const onnx_node *n)
 	return map_as(im, x->type, op2(im, EXPR_DIV, operand(im, 0, in[0]), deviation), in, 2);
 }
 
-static void refuse_training(importer *im, const onnx_node *n)
+/* Is the node in training? */
+static bool read_mode(importer *im, const onnx_node *n)
 {
-	bool training = n->version < 7 ? attr_int(im, n, "is_test", 0) == 0 : attr_flag(im, n, "training_mode", false);
-	if (training && (n->version >= 7 || result_wanted(n, 1)))
-		refuse(im, n, "training is not supported");
+	bool old = n->version < 7, training = old ? attr_int(im, n, "is_test", 0) == 0 : attr_flag(im, n, "training_mode", false);
+	if ((old && training && result_wanted(n, 1)) || (!old && n->version < 14 && result_wanted(n, 1)))
+		refuse(im, n, "training is not supported before version 14");
 	if (attr_int(im, n, "spatial", 1) != 1)
 		refuse(im, n, "spatial=0 is not supported, only 1");
 	attr_ignore(n, "momentum");
 	attr_ignore(n, "consumed_inputs");
+	return training && !old;
+}
+
+/* In training: mean and variance are those of x, and results 1 and 2 approach them. */
+static void batch_moments(importer *im, const onnx_node *n, value *x, value **mean, value **variance)
+{
+	int axes[MAX_RANK], count = 0;
+	double momentum = attr_float(im, n, "momentum", 0.9f);
+	for (int i = 0; i < x->rank; i++)
+		if (i != 1)
+			axes[count++] = i;
+	value *wide = widen(im, x), *m = mean_over(im, wide, axes, count);
+	value *now[] = {m, mean_over(im, square(im, binary(im, EXPR_SUB, wide, m)), axes, count)}, **before[] = {mean, variance};
+	for (int i = 0; i < 2; i++) {
+		value *in[] = {*before[i], reshape(im, now[i], x->dims + 1, 1)};
+		const expr *kept = op2n(im, EXPR_MUL, operand(im, 0, in[0]), momentum);
+		const expr *added = op2n(im, EXPR_MUL, expr_cast(im->exprs, kept->type, operand(im, 1, in[1])), 1 - momentum);
+		set_result(n, 1 + i, map_as(im, n->in[3 + i]->type, expr_cast(im->exprs, dtype_table[n->in[3 + i]->type].compute,
+			   op2(im, EXPR_ADD, kept, added)), in, 2));
+		*before[i] = in[1];
+	}
 }
 
 /* x * a + b with a = scale / sqrt(variance + epsilon) and b = bias - mean * a, which fold when they are constants.
@@ -228,7 +250,7 @@ static void refuse_training(importer *im, const onnx_node *n)
 value *import_batch_normalization(importer *im, const onnx_node *n)
 {
 	value *x = input(im, n, 0), *in[4];
-	refuse_training(im, n);
+	bool training = read_mode(im, n);
 	expect_type(im, n, x, TYPES_FLOAT);
 	expect_rank(im, n, x, 1, MAX_RANK);
 	for (int i = 0; i < 4; i++) {
@@ -238,6 +260,8 @@ value *import_batch_normalization(importer *im, const onnx_node *n)
 	}
 	dtype wide = dtype_table[x->type].compute;
 	value *scale = in[0], *bias = in[1], *mean = in[2], *variance = in[3];
+	if (training)
+		batch_moments(im, n, x, &mean, &variance);
 	const expr *root = op1(im, EXPR_SQRT, op2n(im, EXPR_ADD, operand(im, 1, variance), attr_float(im, n, "epsilon", 1e-5f)));
 	const expr *ratio = op2(im, EXPR_DIV, expr_cast(im->exprs, root->type, operand(im, 0, scale)), root);
 	value *a = map_as(im, wide, expr_cast(im->exprs, wide, ratio), (value *[]){scale, variance}, 2);

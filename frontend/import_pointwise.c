@@ -517,22 +517,3 @@ value *import_where(importer *im, const onnx_node *n)
 	expect_same_type(im, n, x, y);
 	return build_select(im->graph, c, x, y);
 }
-
-/* When a model runs, nothing is dropped: y = x and the mask is all true.  ONNX Dropout-22. */
-value *import_dropout(importer *im, const onnx_node *n)
-{
-	value *x = input(im, n, 0), *training = input_or_null(n, 2);
-	attr_ignore(n, "ratio");
-	attr_ignore(n, "seed");
-	attr_ignore(n, "consumed_inputs");
-	if (n->version < 7 && attr_int(im, n, "is_test", 0) == 0 && result_wanted(n, 1))
-		refuse(im, n, "training (is_test=0) is not supported");
-	bool is_training = training && int_of(im, n, training, "training_mode") != 0;
-	if (is_training && (!input_or_null(n, 1) || float_of(im, n, n->in[1], "ratio") != 0))
-		refuse(im, n, "training_mode is not supported");
-	if (result_wanted(n, 1)) {
-		value *kept = build_scalar_int(im->graph, n->version < 10 ? x->type : BOOL, 1);
-		set_result(n, 1, build_expand(im->graph, kept, x->dims, x->rank));
-	}
-	return x;
-}

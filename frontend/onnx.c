@@ -13,7 +13,8 @@
 
 /* ---- the table of operators ------------------------------------------------------------------------------------------- */
 #define AI_ONNX       ""
-#define AI_ONNX_PREVIEW "ai.onnx.preview"
+#define AI_ONNX_PREVIEW  "ai.onnx.preview"
+#define AI_ONNX_TRAINING "ai.onnx.preview.training"
 #define AI_ONNX_ML    "ai.onnx.ml"
 #define VERSIONS(...) {__VA_ARGS__}
 static const onnx_op op_rows[] = {
