@@ -48,6 +48,7 @@ prints "--output-dir" run -h
 prints "dlcc 0" --version
 prints "contract" --help-ops
 prints "fuse" --help-passes
+prints "MatMul  1, 9, 13" --help-onnx
 prints "x86-64-v3" --help-targets
 prints ".TH DLCC 1" --help-man
 for command in "" run test bench; do
@@ -145,6 +146,16 @@ differs "$model" wrong
 grep -q "the error is too large" out && ok || fail "a wrong output is not told"
 prints "logits: f32[3,10]" run "$model" --input image=random --dim batch=3
 prints "logits: f32[3,10]" run "$model" --input "image=f32[3,1,8,8]"
+
+python3 -c "
+header = b\"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 4), }\".ljust(117) + b'\\n'
+import struct
+open('x.npy', 'wb').write(b'\\x93NUMPY\\x01\\x00v\\x00' + header + struct.pack('<8f', -1, 2, -3, 4, -5, 6, -7, 8))"
+prints "y: f32[2,4] = [0, 2, 0, 4, 0, 6, 0, 8]" run relu.ir --input x=x.npy
+prints "y: f32[2,4] = [0, 2, 0, 4, 0, 6, 0, 8]" run relu_kernels.ir --input x=x.npy
+refuses "relu.ir: error: " run relu.ir --input x=x.npy --dim N=3
+succeeds "--const" "$dlcc" "$model" --const "image=$digits/test_data_set_0/input_0.pb" -o const.o
+prints "logits: f32[1,10]" run "$model" --const "image=$digits/test_data_set_0/input_0.pb"
 
 # ---- reproducible ----------------------------------------------------------------------------------------------------------
 mkdir -p other/place && cp "$model" other/place/
