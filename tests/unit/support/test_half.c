@@ -2,6 +2,7 @@
 
 #include "support/half.h"
 
+#include <float.h>
 #include <math.h>
 
 typedef struct format {
@@ -110,7 +111,7 @@ static void out_of_range_saturates_or_not(void **state)
 		float inside = nextafterf((float)(largest + step / 2), 0);
 		float outside = nextafterf((float)(largest + step / 2), INFINITY);
 		assert_int_equal(f->from_f32(inside, false), f->largest);
-		const float beyond[] = {outside, 3e38f, INFINITY};
+		const float beyond[] = {outside, FLT_MAX, INFINITY};
 		for (size_t i = 0; i < N_ROWS(beyond); i++) {
 			uint32_t expected = always ? f->largest : f->infinity != NONE ? f->infinity : f->nan;
 			uint32_t negative = expected | sign_bit;
