@@ -286,14 +286,20 @@ static const expr *read(cell *c, value *v)
 
 static value *write_cell(cell *c, const expr *e) { return map_as(c->im, c->p->r->x->type, e, c->in, c->n); }
 
-/* Function i of the direction, of a bounded argument. */
-static const expr *apply(const cell *c, int i, const expr *x)
+/* Function i of the direction. */
+static const expr *apply_unbounded(const cell *c, int i, const expr *x)
 {
 	const activation *f = &c->p->f[i];
+	return f->rule(c->im, x, f->alpha, f->beta);
+}
+
+/* The same of a sum of products, which `clip` bounds. */
+static const expr *apply(const cell *c, int i, const expr *x)
+{
 	double clip = c->p->r->clip;
 	if (clip > 0)
 		x = op2n(c->im, EXPR_MAX, op2n(c->im, EXPR_MIN, x, clip), -clip);
-	return f->rule(c->im, x, f->alpha, f->beta);
+	return apply_unbounded(c, i, x);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------------------------------ */
@@ -488,7 +494,7 @@ static void lstm_step_of(pass *p, loop_builder *l, value *x, value *const *old, 
 	next[1] = write_cell(&c, op2(im, EXPR_ADD, op2(im, EXPR_MUL, forget, state), op2(im, EXPR_MUL, in, fresh)));
 	state = read(&h, next[1]);
 	const expr *out = apply(&h, 0, lstm_sum(&h, l, gates, 1, 1, state));
-	next[0] = write_cell(&h, op2(im, EXPR_MUL, out, apply(&h, 2, state)));
+	next[0] = write_cell(&h, op2(im, EXPR_MUL, out, apply_unbounded(&h, 2, state)));
 }
 
 static void lstm_step(pass *p, loop_builder *l, value *x, value *const *old, value **next)
