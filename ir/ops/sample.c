@@ -89,7 +89,13 @@ static const expr *clamp(kernel_builder *b, const expr *x, const expr *lo, const
 	return op2(b, EXPR_MAX, op2(b, EXPR_MIN, x, hi), lo);
 }
 
-/* A coordinate beyond the image, for borders and mirrors; huge and NaN ones stay within what integers hold. */
+/* Huge coordinates and NaN become what integers hold; the image and all taps that touch it stay as they are. */
+static const expr *near_image(kernel_builder *b, const expr *x, sym *extent)
+{
+	return clamp(b, x, number(b, -16), op2n(b, EXPR_ADD, size_of(b, extent), 16));
+}
+
+/* A coordinate beyond the image, for borders and mirrors. */
 static const expr *padded(kernel_builder *b, const node *n, const expr *x, sym *extent)
 {
 	const expr *last = op2n(b, EXPR_SUB, size_of(b, extent), 1);
@@ -97,7 +103,7 @@ static const expr *padded(kernel_builder *b, const node *n, const expr *x, sym *
 		return clamp(b, x, number(b, 0), last);
 	if (node_word_is(n, "padding", "zeros", "reflection"))
 		return reflect(b, mirror_of(b, n, extent), x);
-	return clamp(b, x, number(b, -16), op2n(b, EXPR_ADD, last, 16));
+	return near_image(b, x, extent);
 }
 
 /* Pixel x (a whole number): where it is read, and whether it is in the image. */
@@ -127,12 +133,19 @@ static const expr *cubic_far(kernel_builder *b, const expr *x)
 	return op2n(b, EXPR_ADD, op2(b, EXPR_MUL, inner, x), 3);
 }
 
+/* Where the taps are around: with a border, cubic ones weigh pixels by how far the place is from the image, as PyTorch does. */
+static const expr *middle(kernel_builder *b, const node *n, const expr *x, sym *extent)
+{
+	bool far = node_word_is(n, "mode", "linear", "cubic") && node_word_is(n, "padding", "zeros", "border");
+	return far ? near_image(b, x, extent) : padded(b, n, x, extent);
+}
+
 static void find_taps(kernel_builder *b, const node *n, axis_taps *t, const expr *x)
 {
 	const char *mode = node_word(n, "mode", "linear");
 	if (strcmp(mode, "nearest") == 0)
 		x = op1(b, EXPR_ROUND, x);
-	x = kb_let(b, "x", padded(b, n, x, t->extent));
+	x = kb_let(b, "x", middle(b, n, x, t->extent));
 	if (strcmp(mode, "nearest") == 0) {
 		t->n = 1;
 		set_tap(b, n, t, 0, x);
