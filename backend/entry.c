@@ -2,7 +2,7 @@
  *
  *   run           for each step, stores the addresses of its buffers in a frame and calls the kernel through NAME.call,
  *                 which knows of threads and profiles; branches and loops of steps are branches and loops in it
- *   NAME.call     one call of a kernel: profile hook, then its tiles on the pool, or all of them here
+ *   NAME.call     one call of a kernel: profile hook, then its tiles on the pool if they are worth it, or all of them here
  *   NAME.task     what a thread of the pool runs: a range of tiles
  *   check         tests the assumed conditions of the caller's symbols; only when there are any
  *   workspace     the bytes that these symbols need; only when they depend on symbols
@@ -36,7 +36,7 @@ typedef struct entry {
 	LLVMContextRef c;
 	LLVMModuleRef m;
 	LLVMBuilderRef b;
-	LLVMTypeRef ptr, i8, i32, i64, nothing;
+	LLVMTypeRef ptr, i1, i8, i32, i64, nothing;
 	LLVMTypeRef kernel_type, task_type;
 	LLVMTypeRef context_type, tensor_type, args_type;
 	LLVMValueRef call; /* NAME.call */
@@ -46,6 +46,7 @@ enum { CONTEXT_PARALLEL, CONTEXT_POOL, CONTEXT_PROFILE = 4, CONTEXT_PROFILE_USER
        CONTEXT_OUTPUTS, CONTEXT_WEIGHTS };
 enum { TENSOR_DATA, TENSOR_DIMS = 3 };
 enum { ARGS_KERNEL, ARGS_BUFFERS, ARGS_SYMBOLS };
+enum { SERIAL_WORK = 1 << 18 }; /* operations plus bytes that one thread does in a few microseconds */
 enum { N_MODEL_FIELDS = 25 };
 
 /* ---- small words -------------------------------------------------------------------------------------------------- */
@@ -322,18 +323,18 @@ static void emit_serial(const entry *e, LLVMValueRef f)
 
 static LLVMTypeRef call_type(const entry *e)
 {
-	return function_type(e->nothing, 6, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->ptr, e->i64, e->i32});
+	return function_type(e->nothing, 7, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->ptr, e->i64, e->i32, e->i1});
 }
 
 static LLVMValueRef emit_call(const entry *e, LLVMValueRef task)
 {
 	LLVMValueRef f = begin_function(e, "call", call_type(e), (const char *const[]){"context", "kernel", "buffers", "symbols",
-	                                "n", "index"});
+	                                "n", "index", "worth"});
 	LLVMValueRef context = LLVMGetParam(f, 0), n = LLVMGetParam(f, 4), index = LLVMGetParam(f, 5);
 	LLVMValueRef args = LLVMBuildAlloca(e->b, e->args_type, "args");
 	emit_profile(e, context, index, 0);
 	LLVMBasicBlockRef parallel = new_block(e, "parallel"), serial = new_block(e, "serial"), done = new_block(e, "done");
-	LLVMValueRef several = LLVMBuildICmp(e->b, LLVMIntSGT, n, int64(e, 1), "");
+	LLVMValueRef several = LLVMBuildAnd(e->b, LLVMGetParam(f, 6), LLVMBuildICmp(e->b, LLVMIntSGT, n, int64(e, 1), ""), "");
 	LLVMValueRef able = LLVMBuildIsNotNull(e->b, load_field(e, e->context_type, context, CONTEXT_PARALLEL, ""), "");
 	LLVMBuildCondBr(e->b, LLVMBuildAnd(e->b, several, able, ""), parallel, serial);
 	LLVMPositionBuilderAtEnd(e->b, parallel);
@@ -458,6 +459,20 @@ static LLVMValueRef pointer_of(run_code *r, const storage *s)
 	return LLVMBuildGEP2(e->b, e->i8, r->workspace, &offset, 1, "");
 }
 
+static bool has_no_value(const sym *var, void *user) { return !map_has(user, var); }
+
+/* Is the work of a call worth waking threads for?  A microsecond or two is not: a step of a recurrent layer, say. */
+static LLVMValueRef emit_worth(run_code *r, const kernel *k)
+{
+	const entry *e = r->e;
+	if (!k->tiles || !k->flops || !k->bytes)
+		return LLVMConstInt(e->i1, k->tiles != NULL, false);
+	sym *work = sym_add(k->flops, k->bytes);
+	if (sym_any_var(work, has_no_value, r->sizes.known))
+		return LLVMConstInt(e->i1, 1, false);
+	return LLVMBuildICmp(e->b, LLVMIntSGE, sizes_emit(&r->sizes, work), int64(e, SERIAL_WORK), "worth");
+}
+
 static void emit_kernel_step(run_code *r, const step *s)
 {
 	const entry *e = r->e;
@@ -473,8 +488,9 @@ static void emit_kernel_step(run_code *r, const step *s)
 		r->own_symbols,
 		s->k->tiles ? sizes_emit(&r->sizes, s->k->tiles) : int64(e, 1),
 		int32(e, index),
+		emit_worth(r, s->k),
 	};
-	LLVMBuildCall2(e->b, call_type(e), e->call, of_call, 6, "");
+	LLVMBuildCall2(e->b, call_type(e), e->call, of_call, 7, "");
 }
 
 static void emit_assume_step(const run_code *r, const step *step_of)
@@ -927,6 +943,7 @@ static LLVMTypeRef model_type(const entry *e)
 static void make_types(entry *e)
 {
 	e->ptr = LLVMPointerTypeInContext(e->c, 0);
+	e->i1 = LLVMInt1TypeInContext(e->c);
 	e->i8 = LLVMInt8TypeInContext(e->c);
 	e->i32 = LLVMInt32TypeInContext(e->c);
 	e->i64 = LLVMInt64TypeInContext(e->c);

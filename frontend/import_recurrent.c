@@ -143,14 +143,14 @@ typedef struct pass {
 static void read_activations(recurrent *r, const char *const *defaults)
 {
 	importer *im = r->im;
-	string_list names = attr_strings(im, r->n, "activations");
+	string_list words = attr_strings(im, r->n, "activations");
 	float_list alphas = attr_floats(im, r->n, "activation_alpha"), betas = attr_floats(im, r->n, "activation_beta");
 	int n_alpha = 0, n_beta = 0;
-	if (names.given && names.n != r->directions * r->n_functions)
-		refuse(im, r->n, "activations has %d entries, needs %d", names.n, r->directions * r->n_functions);
+	if (words.given && words.n != r->directions * r->n_functions)
+		refuse(im, r->n, "activations has %d entries, needs %d", words.n, r->directions * r->n_functions);
 	for (int d = 0; d < r->directions; d++) {
 		for (int i = 0; i < r->n_functions; i++) {
-			const char *name = names.given ? names.v[d * r->n_functions + i] : defaults[i];
+			const char *name = words.given ? words.v[d * r->n_functions + i] : defaults[i];
 			const struct activation_kind *k = kind_named(im, r->n, name);
 			activation *f = &r->functions[d][i];
 			*f = (activation){k->rule, k->alpha, k->beta};

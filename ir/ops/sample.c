@@ -269,8 +269,8 @@ static side side_of(kernel_builder *b, const node *n, sym *roi, int axis)
 /* The two pixels around a sample; outside the image by more than one pixel it counts as 0. */
 static const expr *sample_taps(kernel_builder *b, side *s, sym *bin, sym *i)
 {
-	const expr *step = op2(b, EXPR_DIV, op2n(b, EXPR_ADD, size_of(b, i), 0.5), size_of(b, s->n_samples));
-	const expr *x = op2(b, EXPR_ADD, s->start, op2(b, EXPR_MUL, s->bin, op2(b, EXPR_ADD, size_of(b, bin), step)));
+	const expr *part = op2(b, EXPR_DIV, op2n(b, EXPR_ADD, size_of(b, i), 0.5), size_of(b, s->n_samples));
+	const expr *x = op2(b, EXPR_ADD, s->start, op2(b, EXPR_MUL, s->bin, op2(b, EXPR_ADD, size_of(b, bin), part)));
 	x = kb_let(b, "x", x);
 	const expr *extent = size_of(b, s->taps.extent), *last = op2n(b, EXPR_SUB, extent, 1);
 	const expr *inside = kb_let(b, "inside", op2(b, EXPR_AND, op2n(b, EXPR_GE, x, -1), op2(b, EXPR_LE, x, extent)));
