@@ -6,15 +6,15 @@
 /* ONNX GridSample-22; until 16 the modes had names of images. */
 value *import_grid_sample(importer *im, const onnx_node *n)
 {
-	static const char *const names[][2] = {{"bilinear", "linear"}, {"bicubic", "cubic"}};
+	static const char *const spellings[][2] = {{"bilinear", "linear"}, {"bicubic", "cubic"}};
 	value *x = input(im, n, 0), *grid = input(im, n, 1);
 	expect_type(im, n, x, TYPES_FLOAT);
 	expect_type(im, n, grid, TYPES_FLOAT);
 	expect_rank(im, n, x, 3, 5);
 	const char *mode = attr_word(im, n, "mode", n->version < 20 ? "bilinear nearest bicubic" : "linear nearest cubic");
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(mode, names[i][0]) == 0)
-			mode = names[i][1];
+	for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+		if (strcmp(mode, spellings[i][0]) == 0)
+			mode = spellings[i][1];
 	attr attrs[] = {
 		attr_of_word("mode", mode),
 		attr_of_word("padding", attr_word(im, n, "padding_mode", "zeros border reflection")),
