@@ -159,12 +159,19 @@ static void add_source(str *name, str *nodes, const node *n)
 	str_addf(nodes, "%s%s (%s)", nodes->len ? ", " : "", label, n->src.op);
 }
 
+static bool has_rows(const group_lowering *gl)
+{
+	for (int i = 0; i < gl->members.n - 1; i++)
+		if (gl->members.v[i]->out[0]->place == PLACE_LOCAL)
+			return true;
+	return false;
+}
 
 /* The one value kept local whose coordinates are the root's own: a fold whose epilogue is the root. */
 static node *anchor_of(const group_lowering *gl)
 {
 	if (op_table[gl->root->op].form == FORM_REDUCE)
-		return gl->root;
+		return has_rows(gl) ? NULL : gl->root;
 	node *anchor = NULL;
 	for (int i = 0; i < gl->members.n - 1; i++) {
 		node *n = gl->members.v[i];
@@ -175,14 +182,6 @@ static node *anchor_of(const group_lowering *gl)
 		anchor = n;
 	}
 	return anchor;
-}
-
-static bool has_rows(const group_lowering *gl)
-{
-	for (int i = 0; i < gl->members.n - 1; i++)
-		if (gl->members.v[i]->out[0]->place == PLACE_LOCAL)
-			return true;
-	return false;
 }
 
 static void count_work(group_lowering *gl, const node *anchor)

@@ -183,6 +183,8 @@ static void write_root(group_lowering *gl, rows *r)
 {
 	kernel_builder *b = &gl->b;
 	sym *index;
+	if (gl->root->op == OP_REDUCE)
+		fold_row(gl, r, gl->root);
 	if (!is_full(r, gl->out)) {
 		buffer *to = store_place(gl, gl->out, r->at, &index);
 		kb_store(b, to, index, root_element(gl, r->at));
