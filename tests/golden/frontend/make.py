@@ -180,8 +180,20 @@ def functions():
           [info("x", [4])], [info("y", [4])], opsets=[("", 17), ("own", 1)], functions=[f])
 
 
+def pipeline():
+    """The model of docs/pipeline.md: a convolution, batch normalisation, relu, and a softmax over the channels of each pixel."""
+    model("pipeline", [
+        node("Conv", "image w", "c", "conv1", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        node("BatchNormalization", "c scale shift mean variance", "n", "bn1", epsilon=0.0),
+        node("Relu", "n", "r", "relu1"),
+        node("Softmax", "r", "classes", "softmax1", axis=1),
+    ], [info("image", ["batch", 1, 8, 8])], [info("classes", ["batch", 8, 8, 8])], [
+        floats("w", [8, 1, 3, 3], [(i * 5 + i // 9) % 7 - 3 for i in range(72)]), floats("scale", [8], [2] * 8),
+        floats("shift", [8], [1] * 8), floats("mean", [8], range(8)), floats("variance", [8], [1] * 8)])
+
+
 if __name__ == "__main__":
     os.makedirs(HERE, exist_ok=True)
-    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions):
+    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, pipeline):
         make()
     sys.stdout.write("%d files in %s\n" % (len(os.listdir(HERE)), HERE))
