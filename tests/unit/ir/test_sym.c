@@ -552,9 +552,46 @@ static void test_random_proofs(void **state)
 	arena_free(f.a);
 }
 
+/* Sizes that are known while running only, and what memory is made for. */
+static void test_inner(void **state)
+{
+	(void)state;
+	fixture f = setup();
+	sym *k = sym_inner(f.c, "k", 0, sym_addi(sym_mul(f.N, f.W), 1));
+	assert_true(sym_is_inner(k) && !sym_is_inner(f.N) && !sym_is_inner(f.i));
+	assert_ptr_equal(sym_inner(f.c, "k", 0, f.N), k);
+	assert_ptr_equal(sym_find_dim(f.c, "k"), k);
+	assert_true(sym_inner_fresh(f.c, "k", 0, f.N) != k);
+	assert_true(sym_proves_lt(k, sym_addi(sym_mul(f.N, f.W), 1)));
+	assert_false(sym_proves_lt(k, f.N));
+	assert_sym(&f, sym_inner(f.c, "one", 0, sym_const(f.c, 1)), sym_const(f.c, 0));
+
+	sym *all = sym_mul(f.N, f.W), *two = sym_const(f.c, 2);
+	sym *inside = sym_inner(f.c, "inside", 0, sym_addi(k, 1));
+	const struct {
+		sym *s, *upper, *lower;
+	} rows[] = {
+		{f.N, f.N, f.N},
+		{k, all, sym_const(f.c, 0)},
+		{inside, all, sym_const(f.c, 0)},
+		{sym_muli(k, 4), sym_muli(all, 4), sym_const(f.c, 0)},
+		{sym_sub(f.H, k), f.H, sym_sub(f.H, all)},
+		{sym_mul(k, f.H), sym_mul(all, f.H), sym_const(f.c, 0)},
+		{sym_mod(k, two), sym_const(f.c, 1), sym_const(f.c, 0)},
+		{sym_floordiv(f.H, sym_addi(k, 1)), f.H, sym_floordiv(f.H, sym_addi(all, 1))},
+		{sym_max(k, f.H), sym_max(all, f.H), f.H},
+	};
+	for (size_t i = 0; i < N_ROWS(rows); i++) {
+		assert_sym(&f, sym_outer_bound(rows[i].s, true), rows[i].upper);
+		assert_sym(&f, sym_outer_bound(rows[i].s, false), rows[i].lower);
+	}
+	arena_free(f.a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_inner),
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_constant_divisors),
 		cmocka_unit_test(test_symbolic_divisors),

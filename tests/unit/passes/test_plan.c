@@ -174,10 +174,54 @@ static void test_bounded(void **state)
 	arena_free(w.a);
 }
 
+/* A step that reads `from` and writes `to`. */
+static step call(world *w, storage *from, storage *to)
+{
+	step s = {.kind = STEP_CALL};
+	vec_push(w->a, &s.args, from);
+	vec_push(w->a, &s.args, to);
+	return s;
+}
+
+/* What is used in and outside a loop lives in all of it; what one iteration makes and uses may share its place. */
+static void test_loop(void **state)
+{
+	(void)state;
+	world w = world_new();
+	storage *before = storage_new(w.p, "before", STORAGE_ARENA, F32, fixed(&w, 64));
+	storage *first = storage_new(w.p, "first", STORAGE_ARENA, F32, fixed(&w, 64));
+	storage *second = storage_new(w.p, "second", STORAGE_ARENA, F32, fixed(&w, 64));
+	storage *rows = storage_new(w.p, "rows", STORAGE_ARENA, F32, fixed(&w, 256));
+	storage *row = storage_new(w.p, "row", STORAGE_PART, F32, fixed(&w, 64));
+	storage *behind = storage_new(w.p, "behind", STORAGE_ARENA, F32, fixed(&w, 64));
+	step loop = {.kind = STEP_LOOP, .symbol = sym_inner(w.p->syms, "i", 0, fixed(&w, 4)), .trip = fixed(&w, 4)};
+	row->whole = rows;
+	row->start = sym_muli(loop.symbol, 64);
+	vec_push(w.a, &loop.body, call(&w, before, first));
+	vec_push(w.a, &loop.body, call(&w, first, second));
+	vec_push(w.a, &loop.body, call(&w, second, row));
+	vec_push(w.a, &w.p->steps, call(&w, before, before));
+	vec_push(w.a, &w.p->steps, loop);
+	vec_push(w.a, &w.p->steps, call(&w, rows, behind));
+	row->offset = fixed(&w, 0); /* a part has none; assert_disjoint looks at all storages */
+	run_plan(&w);
+	assert_int_equal(before->first_step, 0);
+	assert_int_equal(before->last_step, 4);
+	assert_int_equal(rows->first_step, 1);
+	assert_int_equal(rows->last_step, 5);
+	assert_int_equal(first->first_step, 2);
+	assert_int_equal(first->last_step, 3);
+	assert_int_equal(second->last_step, 4);
+	row->size = fixed(&w, 0);
+	assert_disjoint(&w);
+	arena_free(w.a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_static), cmocka_unit_test(test_random), cmocka_unit_test(test_symbolic),
+		cmocka_unit_test(test_static),
+		cmocka_unit_test(test_loop), cmocka_unit_test(test_random), cmocka_unit_test(test_symbolic),
 		cmocka_unit_test(test_slots),  cmocka_unit_test(test_bounded),
 	};
 	return RUN_TESTS(tests);
