@@ -58,11 +58,11 @@ def unsupported():
         node("And", "x x", "f", "logic"),
         node("MaxPool", "x indices", "g", "inputs", kernel_shape=[2, 2]),
         node("MaxPool", "x", "h", "pool"),
-        node("BatchNormalization", "x b3 b3 b3 b3", "i1 i2 i3 i4 i5", "training"),
+        node("Relu", "x", "i1 i2", "outputs"),
         node("Concat", "x x", "j", "axis", axis=7),
         node("Cast", "x", "k", "complex", to=TensorProto.COMPLEX64),
         node("Relu", "x", "y", "good"),
-    ], [info("x", [1, 3, 8, 8])], [info("y", [1, 3, 8, 8]), info("b", None), info("j", None)], [floats("s", [8], range(8)), floats("b3", [3], range(3))],
+    ], [info("x", [1, 3, 8, 8])], [info("y", [1, 3, 8, 8]), info("b", None), info("j", None)], [floats("s", [8], range(8))],
         opset=13, opsets=[("", 13), ("acme", 1)])
 
 
