@@ -57,6 +57,8 @@ bool compile_options_of(const options *o, compile_options *out, diag *d)
 	        .opt = o->opt,
 	};
 	bool ok = t != NULL;
+	for (int i = 0; i < o->shapes.n; i++)
+		vec_push(o->a, &out->shapes, o->shapes.v[i]);
 	for (int i = 0; i < o->fixed.n; i++)
 		ok = compile_options_fix(out, o->a, o->fixed.v[i].name, o->fixed.v[i].value, d) && ok;
 	return ok;
@@ -81,6 +83,24 @@ emit_options emit_options_of(const options *o, const compile_options *c)
 	int threads = all ? (int)sysconf(_SC_NPROCESSORS_ONLN) : (int)o->threads;
 	return (emit_options){.target = c->target, .triple = o->triple, .opt = o->opt, .sanitize = o->sanitize,
 	                      .debug_info = o->debug_info, .weights_path = o->weights, .threads = threads};
+}
+
+bool compile_options_describe(compile_options *c, arena *a, const port_note *input, const char *path, diag *d)
+{
+	held_tensors held = {0};
+	if (!value_read(a, path, input->kind, arena_strndup(a, input->name, strlen(input->name)), &held, d))
+		return false;
+	for (int i = 0; i < held.n; i++) {
+		const dlrt_tensor *t = &held.v[i].tensor;
+		dim_spec *dims = new_array(a, dim_spec, (size_t)(t->rank > 0 ? t->rank : 0) + 1);
+		for (int k = 0; k < t->rank; k++)
+			dims[k] = (dim_spec){NULL, t->dims[k]};
+		dtype type = t->rank < 0 ? DTYPE_NONE : dtype_of_onnx((int)t->type);
+		vec_push(a, &c->shapes, ((input_shape){held.v[i].name, type, t->rank, dims}));
+	}
+	c->import.inputs = c->shapes.v;
+	c->import.n_inputs = c->shapes.n;
+	return true;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------ */

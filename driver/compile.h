@@ -9,7 +9,8 @@
 
 typedef struct compile_options {
 	import_options import;
-	vec(input_constant) constants; /* the array behind import.constants */
+	vec(input_constant) constants; /* the arrays behind import.constants and import.inputs */
+	vec(input_shape) shapes;
 	pipeline_options pipeline;
 	const target *target;
 	int opt; /* -O0 .. -O3 */
@@ -28,6 +29,8 @@ typedef struct compilation {
 bool compile_options_of(const options *o, compile_options *out, diag *d);
 /* Fixes an input to the tensor in `path`; false, reported, when it cannot be read. */
 bool compile_options_fix(compile_options *c, arena *a, const char *input, const char *path, diag *d);
+/* Describes what a sequence or optional holds as the one in `path` does. */
+bool compile_options_describe(compile_options *c, arena *a, const port_note *input, const char *path, diag *d);
 /* The options of the backend that go with them; the symbol is left to the caller. */
 emit_options emit_options_of(const options *o, const compile_options *c);
 

@@ -57,7 +57,7 @@ static const option_row rows[] = {
 	{"dim", 0, KIND_LIST, COMMAND_ALL, "NAME=N|LO..HI", NULL, FIELD(dim_texts),
 	 .help = "fix a symbolic dimension, or bound it, which makes memory static"},
 	{"input", 0, KIND_LIST, COMMAND_ALL, "NAME=f32[1,3,H,W]", "as the model says", FIELD(input_texts),
-	 .help = "the type and shape of an input; for commands that run, also its data: NAME=FILE.npy, FILE.pb, iota, random, "
+	 .help = "the type and shape of an input, NAME.0, NAME.1 ... those of a sequence's elements, none where it has none; for commands that run, also its data: NAME=FILE.npy, FILE.pb, iota, random, "
 	         "ones or zeros"},
 	{"const", 0, KIND_LIST, COMMAND_ALL, "NAME=FILE", NULL, FIELD(const_texts),
 	 .help = "fix an input while compiling to the tensor in FILE (.npy or .pb); it is no input of the compiled model then"},
@@ -354,7 +354,11 @@ static void parse_input(options *o, const char *text, diag *d)
 	if (!split(o, "--input", o->command == COMMAND_COMPILE ? "NAME=TYPE[DIM,...]" : "NAME=FILE or NAME=TYPE[DIM,...]", text, &from.name, &from.value, d))
 		return;
 	shape.name = from.name;
-	if (parse_shape(o, text, from.value, &shape, d)) {
+	if (!strcmp(from.value, "none")) {
+		shape.rank = -1;
+		shape.type = DTYPE_NONE;
+		vec_push(o->a, &o->shapes, shape);
+	} else if (parse_shape(o, text, from.value, &shape, d)) {
 		vec_push(o->a, &o->shapes, shape);
 	} else if (o->command == COMMAND_COMPILE) {
 		diag_error(d, DIAG_NOWHERE, "--input '%s': expected NAME=TYPE[DIM,...]", text);

@@ -21,26 +21,46 @@ static bool is_fixed(const session *s, const char *input)
 	return false;
 }
 
-static const char *input_file(const session *s, arena *a, const char *dir, const char *input, int otherwise)
+/* The input of the model that a tensor belongs to: x of x.0; `otherwise` when there is no such input. */
+static int port_of(const session *s, const char *held, int otherwise)
 {
-	int at = otherwise;
-	for (int i = 0; i < s->notes.inputs.n; i++)
-		if (!strcmp(s->notes.inputs.v[i], input))
-			at = i;
-	return arena_printf(a, "%s/input_%d.pb", dir, at);
+	for (int i = 0; i < s->notes.inputs.n; i++) {
+		const char *name = s->notes.inputs.v[i].name;
+		size_t n = strlen(name);
+		bool holds = s->notes.inputs.v[i].kind[0] != 't' && held[n] == '.';
+		if (!strncmp(name, held, n) && (!held[n] || holds))
+			return i;
+	}
+	return otherwise;
 }
+
+static const char *input_file(arena *a, const char *dir, int i) { return arena_printf(a, "%s/input_%d.pb", dir, i); }
 
 /* True when some input that sizes depend on is fixed now and was not before. */
 static bool fix_sizing_inputs(session *s, const char *dir, diag *d)
 {
 	bool fixed = false;
 	for (int i = 0; i < s->notes.sizing.n; i++) {
-		const char *name = s->notes.sizing.v[i], *path = input_file(s, s->o->a, dir, name, 0);
+		const char *name = s->notes.sizing.v[i], *path = input_file(s->o->a, dir, port_of(s, name, 0));
 		if (!is_fixed(s, name) && path_exists(path))
 			fixed = compile_options_fix(&s->co, s->o->a, arena_strndup(s->o->a, name, strlen(name)), path, d) || fixed;
 	}
 	s->fixed_to_data = s->fixed_to_data || fixed;
 	return fixed;
+}
+
+/* Describes sequences and optionals as those of the test data; true when some were not described before. */
+static bool describe_containers(session *s, const char *dir, diag *d)
+{
+	bool described = false;
+	for (int i = 0; !s->described && i < s->notes.inputs.n; i++) {
+		const char *path = input_file(s->o->a, dir, i);
+		if (s->notes.inputs.v[i].kind[0] != 't' && path_exists(path))
+			described = compile_options_describe(&s->co, s->o->a, &s->notes.inputs.v[i], path, d) || described;
+	}
+	s->described = true;
+	s->fixed_to_data = s->fixed_to_data || described;
+	return described;
 }
 
 /* Imports the model; where it is refused because of inputs that sizes depend on, again with their values of the test data. */
@@ -54,7 +74,7 @@ static bool open_model(session *s, const char *dir, diag *d)
 			fputs(diag_text(quiet), stderr);
 			return true;
 		}
-		bool again = fix_sizing_inputs(s, dir, d);
+		bool again = describe_containers(s, dir, d) || fix_sizing_inputs(s, dir, d);
 		compilation_close(&s->c);
 		if (!again)
 			break;
@@ -119,9 +139,18 @@ static int input_find(const dlrt_model *m, const char *name)
 bool session_read_inputs(session *s, arena *a, const char *dir, dlrt_tensor *inputs, diag *d)
 {
 	for (int i = 0; i < s->model->n_inputs; i++) {
-		const char *path = input_file(s, a, dir, s->model->inputs[i].name, i);
-		if (path_exists(path) && !tensor_read(a, path, &inputs[i], d))
+		const char *name = s->model->inputs[i].name;
+		int at = port_of(s, name, i);
+		const port_note *note = at < s->notes.inputs.n ? &s->notes.inputs.v[at] : NULL;
+		const char *path = input_file(a, dir, at);
+		held_tensors held = {0};
+		if (!path_exists(path))
+			continue;
+		if (!value_read(a, path, note ? note->kind : "t", note ? note->name : name, &held, d))
 			return false;
+		for (int k = 0; k < held.n; k++)
+			if (held.v[k].tensor.rank >= 0 && !strcmp(held.v[k].name, name))
+				inputs[i] = held.v[k].tensor;
 	}
 	return true;
 }

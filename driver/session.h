@@ -13,6 +13,7 @@ typedef struct session {
 	dlrt_profile *profile;   /* NULL: none */
 	bool *by_data;           /* by output: its size depends on data */
 	import_notes notes;
+	bool described;          /* sequences and optionals are, as in the test data */
 	bool fixed_to_data;      /* inputs that sizes depend on are fixed to their values in a directory of test data */
 	double seconds;          /* the last run */
 	void *workspace;         /* grows with the shapes that are run */

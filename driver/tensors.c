@@ -71,6 +71,28 @@ bool tensor_read(arena *a, const char *path, dlrt_tensor *out, diag *d)
 	return ok;
 }
 
+bool value_read(arena *a, const char *path, const char *kind, const char *name, held_tensors *out, diag *d)
+{
+	file_data file;
+	named_tensors held = {0};
+	if (*kind == 't') {
+		held_tensor t = {.name = name};
+		bool read = tensor_read(a, path, &t.tensor, d);
+		vec_push(a, out, t);
+		return read;
+	}
+	if (!file_map(path, &file, d))
+		return false;
+	bool ok = onnx_read_value(a, path, file.data, file.size, kind, name, &held, d);
+	for (int i = 0; ok && i < held.n; i++) {
+		held_tensor t = {.name = held.v[i].name, .tensor = {.rank = -1}};
+		ok = held.v[i].value.rank < 0 || from_tensor(a, path, &held.v[i].value, &t.tensor, d);
+		vec_push(a, out, t);
+	}
+	file_unmap(&file);
+	return ok;
+}
+
 bool tensor_write(const char *path, const dlrt_tensor *t, const char *name, diag *d)
 {
 	arena *a = arena_new("tensor file");

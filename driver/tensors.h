@@ -6,8 +6,17 @@
 #include "ir/tensor.h"
 #include "runtime/dlrt.h"
 #include "support/diag.h"
+#include "support/vec.h"
 
 bool tensor_read(arena *a, const char *path, dlrt_tensor *out, diag *d);
+/* The tensors of a value of any kind (frontend/onnx.h); rank -1 where it holds none. */
+typedef struct held_tensor {
+	const char *name;
+	dlrt_tensor tensor;
+} held_tensor;
+typedef vec(held_tensor) held_tensors;
+bool value_read(arena *a, const char *path, const char *kind, const char *name, held_tensors *out, diag *d);
+
 bool tensor_write(const char *path, const dlrt_tensor *t, const char *name, diag *d); /* by the suffix */
 
 /* The same elements as the compiler's tensor, which borrows them. */

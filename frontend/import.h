@@ -22,6 +22,7 @@ struct onnx_op {
 	int versions[MAX_VERSIONS]; /* ascending; 0 ends */
 	value *(*import)(importer *im, const onnx_node *n);
 	int arg; /* for importers that serve several rows */
+	bool takes_containers;
 };
 
 struct onnx_node {
@@ -127,6 +128,8 @@ const expr *sym_number(importer *im, sym *s, dtype t); /* a symbolic integer as 
 /* ---- the importers ---------------------------------------------------------------------------------------------------- */
 #define ONNX(name, domain, versions, function)         value *function(importer *im, const onnx_node *n);
 #define ONNX_AS(name, domain, versions, function, arg) value *function(importer *im, const onnx_node *n);
+#define ONNX_OF(name, domain, versions, function)      value *function(importer *im, const onnx_node *n);
 #include "frontend/onnx_ops.def"
 #undef ONNX
 #undef ONNX_AS
+#undef ONNX_OF

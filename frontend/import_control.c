@@ -2,6 +2,7 @@
  *
  * An If whose condition is known is its branch.  Else both branches become regions.  What cannot be typed so (branches of different
  * ranks, as exporters write for a squeeze of a size that may be 1) is compiled for one branch, with a check while running. */
+#include "frontend/container.h"
 #include "frontend/onnx_attr.h"
 #include "frontend/region.h"
 
@@ -61,6 +62,7 @@ static void inline_branch(importer *im, const onnx_node *n, const Onnx__GraphPro
 typedef struct branch {
 	scope *s;
 	value **out;
+	bool gives_containers;
 } branch;
 
 /* Imports a branch as a region; errors go to d. */
@@ -74,6 +76,8 @@ static bool try_branch(importer *im, const onnx_node *n, const Onnx__GraphProto 
 		b->out = new_array(im->a, value *, g->n_output + 1);
 		b->s = region_open(im, n, word);
 		ok = region_import(im, n, b->s, g, b->out);
+		for (size_t i = 0; ok && i < g->n_output; i++)
+			b->gives_containers = b->gives_containers || is_container(b->out[i]);
 		for (size_t i = 0; ok && i < g->n_output; i++)
 			region_output(im, b->s, b->out[i], text_of(g->output[i]->name));
 		diag_pop_guard(d);
@@ -149,6 +153,10 @@ value *import_if(importer *im, const onnx_node *n)
 	}
 	diag *quiet = diag_new(im->a, NULL);
 	bool then_ok = try_branch(im, n, then, "then", quiet, &a), else_ok = try_branch(im, n, otherwise, "else", quiet, &b);
+	if (a.gives_containers || b.gives_containers) {
+		note_unknown(im, cond);
+		refuse(im, n, "a branch gives a sequence or an optional, so the condition must be known");
+	}
 	if (then_ok && else_ok && same_ranks(&a, &b)) {
 		add_if(im, n, cond, &a, &b);
 	} else if (then_ok || else_ok) {
@@ -213,6 +221,76 @@ static void unknown_results(const onnx_node *n)
 		set_result(n, i, &unknown);
 }
 
+/* ---- loops that carry sequences --------------------------------------------------------------------------------------------- */
+enum { MAX_UNROLLED = 4096 };
+
+typedef vec(value *) value_list;
+
+static bool carries_containers(const onnx_node *n)
+{
+	for (int i = 2; i < n->n_in; i++)
+		if (n->in[i] && is_container(n->in[i]))
+			return true;
+	return false;
+}
+
+/* What is stacked over the iterations. */
+static value *stacked(importer *im, const onnx_node *n, value *const *parts, int count)
+{
+	static const int first = 0;
+	value **rows = new_array(im->a, value *, (size_t)count + 1);
+	if (count == 0)
+		refuse(im, n, "it does not run, so the sizes of its outputs are not known");
+	for (int i = 0; i < count; i++) {
+		if (is_container(parts[i]))
+			refuse(im, n, "%s cannot be stacked", container_word(parts[i]));
+		rows[i] = build_unsqueeze(im->graph, parts[i], &first, 1);
+	}
+	return build_concat(im->graph, rows, count, 0);
+}
+
+static bool known_flag(importer *im, const onnx_node *n, value *v)
+{
+	bool is_true = false;
+	if (!is_known(flag(im, n, v), &is_true)) {
+		note_unknown(im, v);
+		refuse(im, n, "it carries a sequence, so its condition must be known");
+	}
+	return is_true;
+}
+
+/* Sequences are known while compiling only, so must be the iterations of a loop that carries some: the body once for each. */
+static value *unroll(importer *im, const onnx_node *n, const Onnx__GraphProto *body)
+{
+	int n_carried = n->n_in - 2, n_stacked = n->n_out - n_carried, count = 0;
+	value **in = new_array(im->a, value *, body->n_input + 1), **out = new_array(im->a, value *, body->n_output + 1);
+	value_list *parts = new_array(im->a, value_list, (size_t)n_stacked + 1);
+	int64_t trip = input_or_null(n, 0) ? int_of(im, n, n->in[0], "the trip count") : INT64_MAX;
+	bool go_on = !input_or_null(n, 1) || known_flag(im, n, n->in[1]);
+	for (int i = 0; i < n_carried; i++)
+		in[i + 2] = n->in[i + 2];
+	for (; go_on && count < trip; count++) {
+		if (count == MAX_UNROLLED)
+			refuse(im, n, "it carries a sequence and runs more than %d times", MAX_UNROLLED);
+		in[0] = build_scalar_int(im->graph, I64, count);
+		in[1] = build_scalar_int(im->graph, BOOL, 1);
+		if (!region_in_place(im, n, body, in, out)) {
+			unknown_results(n);
+			return NULL;
+		}
+		go_on = known_flag(im, n, out[0]);
+		for (int i = 0; i < n_carried; i++)
+			in[i + 2] = out[i + 1];
+		for (int i = 0; i < n_stacked; i++)
+			vec_push(im->a, &parts[i], out[1 + n_carried + i]);
+	}
+	for (int i = 0; i < n_carried; i++)
+		set_result(n, i, in[i + 2]);
+	for (int i = 0; i < n_stacked; i++)
+		set_result(n, n_carried + i, stacked(im, n, parts[i].v, count));
+	return NULL;
+}
+
 /* ONNX Loop-25. */
 value *import_loop(importer *im, const onnx_node *n)
 {
@@ -224,6 +302,8 @@ value *import_loop(importer *im, const onnx_node *n)
 	check_inputs(im, n, body, (size_t)n_carried + 2, "body");
 	if (body->n_output != (size_t)n->n_out + 1)
 		refuse(im, n, "its body has %zu outputs, must have %d", body->n_output, n->n_out + 1);
+	if (carries_containers(n))
+		return unroll(im, n, body);
 	if (begin && is_known(begin, &known) && known)
 		begin = NULL;
 	value *limit = input_or_null(n, 0) ? scalar(im, n, n->in[0], "the trip count") : build_scalar_int(im->graph, I64, INT64_MAX);

@@ -216,7 +216,7 @@ value *import_mean_variance_normalization(importer *im, const onnx_node *n)
 static bool read_mode(importer *im, const onnx_node *n)
 {
 	bool old = n->version < 7, training = old ? attr_int(im, n, "is_test", 0) == 0 : attr_flag(im, n, "training_mode", false);
-	if ((old && training && result_wanted(n, 1)) || (!old && n->version < 14 && result_wanted(n, 1)))
+	if (old && training && result_wanted(n, 1))
 		refuse(im, n, "training is not supported before version 14");
 	if (attr_int(im, n, "spatial", 1) != 1)
 		refuse(im, n, "spatial=0 is not supported, only 1");

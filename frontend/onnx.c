@@ -4,6 +4,7 @@
  * refused, its results become `unknown`, and every node that uses an unknown value is skipped without a word. */
 #include "frontend/onnx.h"
 
+#include "frontend/container.h"
 #include "frontend/import_reduce.h"
 #include "frontend/onnx_attr.h"
 #include "frontend/onnx_wire.h"
@@ -18,11 +19,13 @@
 #define AI_ONNX_ML    "ai.onnx.ml"
 #define VERSIONS(...) {__VA_ARGS__}
 static const onnx_op op_rows[] = {
-#define ONNX(name, domain, versions, importer)         {#name, domain, versions, importer, 0},
-#define ONNX_AS(name, domain, versions, importer, arg) {#name, domain, versions, importer, arg},
+#define ONNX(name, domain, versions, importer)         {#name, domain, versions, importer, 0, false},
+#define ONNX_AS(name, domain, versions, importer, arg) {#name, domain, versions, importer, arg, false},
+#define ONNX_OF(name, domain, versions, importer)      {#name, domain, versions, importer, 0, true},
 #include "frontend/onnx_ops.def"
 #undef ONNX
 #undef ONNX_AS
+#undef ONNX_OF
 };
 
 value unknown;
@@ -194,9 +197,9 @@ static const char *kind_of(const Onnx__TypeProto *t)
 	if (!t)
 		return "has no type";
 	switch (t->value_case) {
-	case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE: return "is a sequence, only tensors are supported";
-	case ONNX__TYPE_PROTO__VALUE_MAP_TYPE: return "is a map, only tensors are supported";
-	case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE: return "is optional, only tensors are supported";
+	case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE: return "is a sequence";
+	case ONNX__TYPE_PROTO__VALUE_MAP_TYPE: return "is a map, which is not supported";
+	case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE: return "is optional";
 	case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE: return "is a sparse tensor, only dense tensors are supported";
 	case ONNX__TYPE_PROTO__VALUE_OPAQUE_TYPE: return "is opaque, only tensors are supported";
 	case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE: return NULL;
@@ -212,15 +215,25 @@ static const tensor *constant_given(const importer *im, const char *name)
 	return NULL;
 }
 
-static value *import_input(importer *im, const Onnx__ValueInfoProto *p)
+/* t: a tensor, s: a sequence of what follows, o: an optional. */
+static const char *port_kind(importer *im, const Onnx__TypeProto *t)
 {
-	const char *name = text_of(p->name), *kind = kind_of(p->type);
+	if (t && t->value_case == ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE)
+		return arena_printf(im->a, "s%s", port_kind(im, t->sequence_type->elem_type));
+	if (t && t->value_case == ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE)
+		return arena_printf(im->a, "o%s", port_kind(im, t->optional_type->elem_type));
+	return "t";
+}
+
+static value *import_tensor_input(importer *im, const char *name, const Onnx__TypeProto *p)
+{
+	const char *kind = kind_of(p);
 	diag_at at = DIAG_FILE(im->path);
 	const tensor *fixed_value = constant_given(im, name);
 	const input_shape *given = override_of(im, name);
 	if (kind)
 		diag_abandon(im->diag, at, "the input \"%s\" %s", name, kind);
-	const Onnx__TypeProto__Tensor *t = p->type->tensor_type;
+	const Onnx__TypeProto__Tensor *t = p->tensor_type;
 	dtype type = dtype_of_onnx(t->elem_type);
 	if (type == DTYPE_NONE)
 		diag_abandon(im->diag, at, "the input \"%s\" has element type %d, which is not supported", name, t->elem_type);
@@ -233,6 +246,8 @@ static value *import_input(importer *im, const Onnx__ValueInfoProto *p)
 		diag_abandon(im->diag, at, "the input \"%s\" holds strings, which are not supported", name);
 	if (given && given->type != DTYPE_NONE && given->type != type)
 		diag_abandon(im->diag, at, "the input \"%s\" is %s, not %s", name, dtype_name(type), dtype_name(given->type));
+	if (given && given->rank < 0)
+		diag_abandon(im->diag, at, "the input \"%s\" is a tensor, which cannot be none", name);
 	if (!t->shape && !given) {
 		diag_error(im->diag, at, "the input \"%s\" has no shape", name);
 		diag_hint(im->diag, "give it with --input %s=%s[...]", name, dtype_name(type));
@@ -255,6 +270,56 @@ static value *import_input(importer *im, const Onnx__ValueInfoProto *p)
 	if (sym_overflowed(im->syms) || fixed->hi > INT64_MAX / 8)
 		diag_abandon(im->diag, at, "the input \"%s\" is too large", name);
 	return graph_input(im->graph, name, type, (int)rank, dims);
+}
+
+/* Does an option describe the input, or a part of it: "x", "x.0"? */
+static bool is_described(const importer *im, const char *name)
+{
+	size_t n = strlen(name);
+	for (int i = 0; i < im->options->n_inputs; i++) {
+		const char *given = im->options->inputs[i].name;
+		if (strncmp(given, name, n) == 0 && (given[n] == '\0' || given[n] == '.'))
+			return true;
+	}
+	return false;
+}
+
+static value *ask_for_contents(importer *im, const char *name, const char *kind)
+{
+	bool sequence = kind[0] == 's';
+	diag_error(im->diag, DIAG_FILE(im->path), "the input \"%s\" is %s, and what it holds must be known", name,
+	           sequence ? "a sequence" : "optional");
+	diag_hint(im->diag, sequence ? "--input %s.0=TYPE[...] --input %s.1=... describes its elements, --input %s=none none"
+	                             : "--input %s=TYPE[...] describes its element, --input %s=none none", name, name, name);
+	return &unknown;
+}
+
+/* An input of any kind.  The elements of a sequence x are the inputs x.0, x.1 ... that the options describe. */
+static value *import_input(importer *im, map *seen, const char *name, const Onnx__TypeProto *t)
+{
+	const char *kind = port_kind(im, t);
+	const input_shape *given = override_of(im, name);
+	bool none = given && given->rank < 0;
+	map_put(seen, name, im);
+	if (kind[0] == 't')
+		return import_tensor_input(im, name, t);
+	if (!is_described(im, name) && !none)
+		return ask_for_contents(im, name, kind);
+	vec(value *) items = {0};
+	if (kind[0] == 'o') {
+		value *item = none ? NULL : import_input(im, seen, name, t->optional_type->elem_type);
+		return item == &unknown ? item : optional_of(im, item);
+	}
+	for (int k = 0; !none; k++) {
+		const char *element = arena_printf(im->a, "%s.%d", name, k);
+		if (!is_described(im, element))
+			break;
+		value *item = import_input(im, seen, element, t->sequence_type->elem_type);
+		if (item == &unknown)
+			return item;
+		vec_push(im->a, &items, item);
+	}
+	return sequence_of(im, items.v, items.n);
 }
 
 static void note_dim_params(importer *im, const Onnx__GraphProto *g)
@@ -283,10 +348,10 @@ static void import_inputs(importer *im, scope *s, const Onnx__GraphProto *g)
 		if (map_has(s->values, name)) /* an initializer: a constant with a declaration */
 			continue;
 		if (im->notes)
-			vec_push(im->a, &im->notes->inputs, name);
+			vec_push(im->a, &im->notes->inputs, ((port_note){name, port_kind(im, g->input[i]->type), 0, 0}));
 		map_put(s->values, name, &unknown);
 		if (diag_guard(im->diag)) {
-			value *v = import_input(im, g->input[i]);
+			value *v = import_input(im, seen, name, g->input[i]->type);
 			diag_pop_guard(im->diag);
 			map_put(s->values, name, v);
 		}
@@ -414,6 +479,9 @@ static void import_node_body(importer *im, onnx_node *n, Onnx__NodeProto **nodes
 		find_operator(im, n);
 	if (!bind_inputs(im, n, nodes, index, n_nodes))
 		return;
+	for (int i = 0; !f && !n->op->takes_containers && i < n->n_in; i++)
+		if (n->in[i] && is_container(n->in[i]))
+			refuse(im, n, "input %d is %s, must be a tensor", i, container_word(n->in[i]));
 	if (f)
 		import_call(im, n, f);
 	else
@@ -480,15 +548,12 @@ static const char *free_name(importer *im, const char *name)
 }
 
 /* `declared`: the element type that the model gives the output, DTYPE_NONE when it gives none. */
-static void import_output(importer *im, const scope *s, const char *name, dtype declared)
+static void import_tensor_output(importer *im, value *v, const char *name, dtype declared)
 {
-	value *v = map_get(s->values, name);
 	diag_at at = DIAG_FILE(im->path);
 	for (int i = 0; i < im->graph->outputs.n; i++)
 		if (strcmp(im->graph->outputs.v[i]->name, name) == 0)
 			diag_abandon(im->diag, at, "the output \"%s\" is declared twice", name);
-	if (!v)
-		diag_abandon(im->diag, at, "the output \"%s\" is not defined", name);
 	if (v == &unknown)
 		return;
 	if (v->type == STRING)
@@ -497,6 +562,24 @@ static void import_output(importer *im, const scope *s, const char *name, dtype 
 		diag_abandon(im->diag, at, "the output \"%s\" is declared as %s, but is %s", name, dtype_name(declared), dtype_name(v->type));
 	bool named = !v->def || value_is_output(im->graph, v) || value_is_const(v);
 	graph_output(im->graph, named ? map_as(im, v->type, operand(im, 0, v), &v, 1) : v, free_name(im, name));
+}
+
+/* The tensors of a sequence y are the outputs y.0, y.1 ... */
+static void import_output_value(importer *im, value *v, const char *name, dtype declared)
+{
+	const container *c = container_of(v);
+	if (!c)
+		import_tensor_output(im, v, name, declared);
+	for (int k = 0; c && k < c->n; k++)
+		import_output_value(im, c->items[k], c->is_optional ? name : arena_printf(im->a, "%s.%d", name, k), DTYPE_NONE);
+}
+
+static void import_output(importer *im, const scope *s, const char *name, dtype declared)
+{
+	value *v = map_get(s->values, name);
+	if (!v)
+		diag_abandon(im->diag, DIAG_FILE(im->path), "the output \"%s\" is not defined", name);
+	import_output_value(im, v, name, declared);
 }
 
 static void try_output(importer *im, const scope *s, const char *name, dtype declared)
@@ -519,8 +602,13 @@ static void import_outputs(importer *im, const scope *s, const Onnx__GraphProto 
 {
 	if (g->n_output + (size_t)im->options->n_outputs == 0)
 		diag_error(im->diag, DIAG_FILE(im->path), "the model has no output");
-	for (size_t i = 0; i < g->n_output; i++)
-		try_output(im, s, text_of(g->output[i]->name), declared_type(g->output[i]));
+	for (size_t i = 0; i < g->n_output; i++) {
+		port_note note = {text_of(g->output[i]->name), port_kind(im, g->output[i]->type), im->graph->outputs.n, 0};
+		try_output(im, s, note.name, declared_type(g->output[i]));
+		note.count = im->graph->outputs.n - note.first;
+		if (im->notes)
+			vec_push(im->a, &im->notes->outputs, note);
+	}
 	for (int i = 0; i < im->options->n_outputs; i++)
 		try_output(im, s, im->options->outputs[i], DTYPE_NONE);
 }

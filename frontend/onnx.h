@@ -19,7 +19,8 @@ typedef struct dim_spec {
 	int64_t value;
 } dim_spec;
 
-/* --input NAME=f32[1,3,H,W]: replaces the shape that the model declares; the type must be the declared one. */
+/* --input NAME=f32[1,3,H,W]: replaces the shape that the model declares; the type must be the declared one.  A sequence x holds
+ * the inputs x.0, x.1 ... that are described; of rank -1, x is an empty sequence or an optional without element. */
 typedef struct input_shape {
 	const char *name;
 	dtype type; /* DTYPE_NONE: not given */
@@ -33,9 +34,16 @@ typedef struct input_constant {
 	const tensor *value;
 } input_constant;
 
-/* What a caller may want to know of a model whose import failed. */
+/* An input or output of the model. */
+typedef struct port_note {
+	const char *name;
+	const char *kind;  /* "t": a tensor; "s" before: a sequence; "o" before: an optional */
+	int first, count;  /* of an output: which outputs of the graph its tensors are */
+} port_note;
+
+/* What a caller may want to know of a model, also when its import failed. */
 typedef struct import_notes {
-	vec(const char *) inputs; /* of the model, in order, without initializers */
+	vec(port_note) inputs, outputs; /* in order, without initializers */
 	vec(const char *) sizing; /* small inputs that sizes depend on: fixed to constants, they would not hinder the import */
 } import_notes;
 
@@ -68,4 +76,13 @@ void onnx_files_close(onnx_files *files);
 /* One serialised TensorProto (backend-test data); the tensor may borrow from data.  False after an error, reported for the
  * file `path`. */
 bool onnx_read_tensor(arena *a, const char *path, const unsigned char *data, size_t n, tensor *out, const char **name, diag *d);
+/* One serialised value of that kind: its tensors, named as inputs of a model are (x, x.0 ...).  Where it holds none, data is NULL and
+ * the rank -1. */
+typedef struct named_tensor {
+	const char *name;
+	tensor value;
+} named_tensor;
+typedef vec(named_tensor) named_tensors;
+bool onnx_read_value(arena *a, const char *path, const unsigned char *data, size_t n, const char *kind, const char *name,
+                     named_tensors *out, diag *d);
 void onnx_write_tensor(str *out, const tensor *t, const char *name);

@@ -222,6 +222,68 @@ bool onnx_read_tensor(arena *a, const char *path, const unsigned char *data, siz
 	return false;
 }
 
+/* ---- files of one value ------------------------------------------------------------------------------------------------- */
+typedef struct value_reader {
+	tensor_store store;
+	named_tensors *out;
+	const char *why;
+} value_reader;
+
+static bool add_tensor(value_reader *r, const char *name, const Onnx__TensorProto *p)
+{
+	named_tensor t = {.name = name};
+	bool ok = p && tensor_of_proto(&r->store, p, &t.value, &r->why);
+	if (ok)
+		vec_push(r->store.a, r->out, t);
+	return ok;
+}
+
+static bool add_none(value_reader *r, const char *name)
+{
+	vec_push(r->store.a, r->out, ((named_tensor){.name = name, .value = {.rank = -1}}));
+	return true;
+}
+
+static bool add_optional(value_reader *r, const char *name, const char *kind, const Onnx__OptionalProto *p);
+
+static bool add_sequence(value_reader *r, const char *name, const char *kind, const Onnx__SequenceProto *p)
+{
+	bool ok = true;
+	size_t n = kind[1] == 't' ? p->n_tensor_values : kind[1] == 's' ? p->n_sequence_values : p->n_optional_values;
+	for (size_t i = 0; ok && i < n; i++) {
+		const char *element = arena_printf(r->store.a, "%s.%zu", name, i);
+		ok = kind[1] == 't'   ? add_tensor(r, element, p->tensor_values[i])
+		     : kind[1] == 's' ? add_sequence(r, element, kind + 1, p->sequence_values[i])
+				      : add_optional(r, element, kind + 1, p->optional_values[i]);
+	}
+	return n ? ok : add_none(r, name);
+}
+
+static bool add_optional(value_reader *r, const char *name, const char *kind, const Onnx__OptionalProto *p)
+{
+	if (kind[1] == 't')
+		return p->tensor_value ? add_tensor(r, name, p->tensor_value) : add_none(r, name);
+	if (kind[1] == 's')
+		return p->sequence_value ? add_sequence(r, name, kind + 1, p->sequence_value) : add_none(r, name);
+	return p->optional_value ? add_optional(r, name, kind + 1, p->optional_value) : add_none(r, name);
+}
+
+bool onnx_read_value(arena *a, const char *path, const unsigned char *data, size_t n, const char *kind, const char *name,
+                     named_tensors *out, diag *d)
+{
+	const char *why = "";
+	value_reader r = {.store = {.a = a, .data = data, .n = n, .diag = d}, .out = out, .why = ""};
+	const ProtobufCMessageDescriptor *form = kind[0] == 't'   ? &onnx__tensor_proto__descriptor
+						 : kind[0] == 's' ? &onnx__sequence_proto__descriptor
+								  : &onnx__optional_proto__descriptor;
+	void *p = wire_unpack(a, form, data, n, &why);
+	bool ok = p && (kind[0] == 't' ? add_tensor(&r, name, p) : kind[0] == 's' ? add_sequence(&r, name, kind, p)
+										   : add_optional(&r, name, kind, p));
+	if (!ok)
+		diag_error(d, DIAG_FILE(path), "is not the value of the input or output: %s", p ? r.why : why);
+	return ok;
+}
+
 static void pack(str *out, ProtobufCMessage *m)
 {
 	size_t n = protobuf_c_message_get_packed_size(m);

@@ -4,6 +4,8 @@
  * an operand of the node, unless it is known at compile time: constants must be seen where they are used, to be folded and packed. */
 #include "frontend/region.h"
 
+#include "frontend/container.h"
+
 #include <string.h>
 
 /* ---- bodies -------------------------------------------------------------------------------------------------------------- */
@@ -63,7 +65,13 @@ value *region_input(importer *im, scope *s, const char *name, const value *like)
 	return graph_input(s->graph, free_name(im, s->graph, name), like->type, like->rank, like->dims);
 }
 
-void region_output(importer *im, scope *s, value *v, const char *name) { graph_output(s->graph, v, free_name(im, s->graph, name)); }
+void region_output(importer *im, scope *s, value *v, const char *name)
+{
+	if (is_container(v))
+		diag_abandon(im->diag, im->graph->at, "%s cannot leave a body that runs an unknown number of times or not at all",
+		             container_word(v));
+	graph_output(s->graph, v, free_name(im, s->graph, name));
+}
 
 static value *known_again(graph *g, const value *outer)
 {
@@ -76,11 +84,24 @@ static value *known_again(graph *g, const value *outer)
 	return build_cast(g, outer->type, build(g, OP_SIZES, NULL, 0, attrs, 2));
 }
 
+typedef struct capture {
+	importer *im;
+	scope *s;
+} capture;
+
+static value *capture_tensor(value *outer, void *user)
+{
+	const capture *c = user;
+	return region_capture(c->im, c->s, outer);
+}
+
 value *region_capture(importer *im, scope *s, value *outer)
 {
 	value *v = map_get(s->inside, outer);
-	if (v)
-		return v;
+	if (v || outer == &unknown)
+		return v ? v : outer;
+	if (is_container(outer))
+		return container_map(im, outer, capture_tensor, &(capture){im, s});
 	v = known_again(s->graph, outer);
 	if (!v) {
 		v = region_input(im, s, outer->name ? outer->name : arena_printf(im->a, "outer%d", outer->id), outer);

@@ -192,8 +192,35 @@ def pipeline():
         floats("shift", [8], [1] * 8), floats("mean", [8], range(8)), floats("variance", [8], [1] * 8)])
 
 
+def sequences():
+    """Sequences exist while compiling only: a doubled one goes in and out, another is made, changed and read inside."""
+    doubled = helper.make_graph([node("Add", "e e", "twice")], "body", [info("e", None)], [info("twice", None)])
+    sequence = helper.make_sequence_type_proto(helper.make_tensor_type_proto(F, None))
+    model("sequences", [
+        node("SequenceMap", "s", "doubled", "map", body=doubled),
+        node("SplitToSequence", "x", "rows", "split", axis=0, keepdims=0),
+        node("SequenceErase", "rows first", "shorter", "erase"),
+        node("SequenceInsert", "shorter last", "longer", "insert"),
+        node("ConcatFromSequence", "longer", "y", "join", axis=0, new_axis=1),
+        node("SequenceLength", "s", "n", "length"),
+        node("SequenceAt", "rows place", "row", "at"),
+        node("OptionalHasElement", "o", "has", "has"),
+    ], [helper.make_value_info("s", sequence), info("x", [3, 2]), info("place", [], TensorProto.INT64),
+        helper.make_value_info("o", helper.make_optional_type_proto(sequence))],
+        [helper.make_value_info("doubled", sequence), info("y", [3, 2]), info("n", [], TensorProto.INT64), info("row", [2]),
+         info("has", [], TensorProto.BOOL)],
+        [ints("first", [0], []), floats("last", [2], [7, 8])], opset=18)
+    model("sequence-branch", [
+        node("If", "c", "y", "choice",
+             then_branch=helper.make_graph([node("SequenceConstruct", "x x", "a")], "then", [], [helper.make_value_info("a", sequence)]),
+             else_branch=helper.make_graph([node("SequenceConstruct", "x", "b")], "else", [], [helper.make_value_info("b", sequence)])),
+        node("Relu", "s", "r", "relu"),
+    ], [info("c", [], TensorProto.BOOL), info("x", [2]), helper.make_value_info("s", sequence)],
+        [helper.make_value_info("y", sequence), info("r", [2])], opset=18)
+
+
 if __name__ == "__main__":
     os.makedirs(HERE, exist_ok=True)
-    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, pipeline):
+    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, sequences, pipeline):
         make()
     sys.stdout.write("%d files in %s\n" % (len(os.listdir(HERE)), HERE))
