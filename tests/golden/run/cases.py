@@ -313,6 +313,68 @@ def convolutions_dynamic(directory):
     net.write()
 
 
+#        x                w         edges    what follows: its number among AFTER
+WINOGRADS = [
+    ([2, 16, 13, 17], [24, 16], (1, 1), 0),
+    ([2, 40, 5, 5], [35, 40], (1, 1), 1),
+    ([9, 19, 4, 4], [19, 19], (1, 1), 2),
+    ([20, 16, 3, 3], [16, 16], (1, 1), 0),
+    ([3, 17, 9, 10], [33, 17], (0, 1), 1),
+    ([1, 33, 22, 7], [18, 33], (0, 0), 0),
+    ([1, 20, 14, 31], [20, 20], (1, 1), 2),
+]
+
+# The element that follows a convolution, with the element of its input at the same place for the last.
+AFTER = [
+    ("max(%0, 0.0)", lambda y: max(y, 0)),
+    ("max(min(%0, 40.0), -40.0) + max(%0, 0.0) * 0.5 - min(%0 * 0.25, 3.0) + abs(%0) * 0.125",
+     lambda y: max(min(y, 40), -40) + max(y, 0) / 2 - min(y / 4, 3) + abs(y) / 8),
+    ("max(%0 + %1, 0.0)", lambda y, x: max(y + x, 0)),
+]
+
+
+def winograd_one(net, name, dims, x, w_dims, edges, after, sizes):
+    """3x3 with bias on %NAME_x less one (an inner value, which has a halo); `x` are the data of %NAME_x."""
+    x_shape = "%s,%d,%s,%s" % (dims[0], w_dims[1], dims[1], dims[2])
+    shape = "%s,%d,%s,%s" % (dims[0], w_dims[0], sizes[0], sizes[1])
+    w, bias = small(w_dims + [3, 3], 1), [float(o % 5 - 2) for o in range(w_dims[0])]
+    expression, f = AFTER[after]
+    residual = "%1" in expression
+    net.const(name + "_w", w)
+    net.const(name + "_b", Tensor([w_dims[0]], bias))
+    net.add("%%%s_i = map %%%s_x { %%0 - 1.0 } : f32[%s]" % (name, name, x_shape))
+    net.add("%%%s_c = conv %%%s_i, %%%s_w, %%%s_b {strides=[1,1], dilations=[1,1], lo=%s, hi=%s, group=1} : f32[%s]" %
+            (name, name, name, name, [edges[0]] * 2, [edges[1]] * 2, shape))
+    net.add("%%%s = map %%%s_c%s { %s } : f32[%s]" % (name, name, ", %%%s_i" % name if residual else "", expression, shape))
+    results = []
+    for t in x:
+        less = Tensor(t.dims, [v - 1 for v in t.values])
+        out = [d + sum(edges) - 2 for d in t.dims[2:]]
+        y = conv_reference(less, w, bias, [1, 1], [1, 1], [edges[0]] * 2, out, 1, float)
+        results.append(Tensor(y.dims, map(f, y.values, less.values) if residual else map(f, y.values)))
+    net.output(name, shape.split(","), results)
+
+
+def winograd(directory):
+    """Images and channels that are no multiples of tiles and vectors."""
+    net = Net(directory)
+    for i, (x_dims, w_dims, edges, after) in enumerate(WINOGRADS):
+        x = small(x_dims, i)
+        net.input("y%d_x" % i, x_dims, x)
+        winograd_one(net, "y%d" % i, [x_dims[0]] + x_dims[2:], [x], w_dims, edges, after, [d + sum(edges) - 2 for d in x_dims[2:]])
+    net.write()
+
+
+def winograd_dynamic(directory):
+    """Batch, height and width are symbols; among the data images smaller than a tile, and none."""
+    net = Net(directory)
+    x = [small([n, 16, h, w], 1) for n, h, w in [(2, 13, 17), (1, 3, 2), (3, 4, 5), (1, 1, 40), (0, 6, 6)]]
+    for i, outputs in enumerate([24, 16, 16]):
+        net.input("y%d_x" % i, ["N", 16, "H", "W"], x)
+        winograd_one(net, "y%d" % i, ["N", "H", "W"], x, [outputs, 16], (1, 1), i, ["H", "W"])
+    net.write()
+
+
 # ---- rows: real numbers, so the test has a tolerance --------------------------------------------------------------------------
 
 
@@ -398,6 +460,7 @@ def rows_dynamic(directory):
 
 KINDS = {
     "contract": contract, "contract-dynamic": contract_dynamic, "contract-forms": contract_forms, "conv": convolutions,
-    "conv-dynamic": convolutions_dynamic, "rows": rows, "rows-dynamic": rows_dynamic,
+    "conv-dynamic": convolutions_dynamic, "winograd": winograd, "winograd-dynamic": winograd_dynamic,
+    "rows": rows, "rows-dynamic": rows_dynamic,
 }
 KINDS[sys.argv[1]](*sys.argv[2:])
