@@ -5,7 +5,7 @@
  * and bounded sizes are exact): largest first, each into the gap among live neighbours that fits it best; other orders are
  * tried too.  What that decides is only which of two blocks that are live together lies below the other: the packing is then
  * valued at several sizes.  The offset of a block is the highest end of those below it, a symbolic maximum that is right for
- * every size and simple where sizes are multiples of each other. */
+ * every size and simple where sizes are multiples of each other.  Where it does not stay simple, blocks share slots of their own. */
 #include "passes/pass.h"
 
 #include <stdlib.h>
@@ -367,14 +367,66 @@ static sym *highest_end(const pool *p, int n, const storage *s, sym *from)
 	return from;
 }
 
-static void set_offsets(program *p, pool *all)
+/* Offsets are built from one another: written out they can grow exponentially. */
+enum { MAX_OFFSET_NODES = 4096 };
+
+static bool fits(const sym *s, int *nodes)
+{
+	bool ok = --*nodes > 0;
+	for (int i = 0; i < s->n && ok; i++)
+		ok = fits(s->in[i], nodes);
+	return ok;
+}
+
+static bool is_short(const sym *s)
+{
+	int nodes = MAX_OFFSET_NODES;
+	return fits(s, &nodes);
+}
+
+/* False when an offset got too long. */
+static bool set_offsets(program *p, pool *all)
 {
 	sym *zero = sym_const(p->syms, 0);
 	if (all->blocks.n)
 		qsort(all->blocks.v, (size_t)all->blocks.n, sizeof *all->blocks.v, lowest_first);
-	for (int i = 0; i < all->blocks.n; i++)
-		all->blocks.v[i].s->offset = highest_end(all, i, all->blocks.v[i].s, zero);
+	for (int i = 0; i < all->blocks.n; i++) {
+		sym *at = all->blocks.v[i].s->offset = highest_end(all, i, all->blocks.v[i].s, zero);
+		if (!is_short(at))
+			return false;
+	}
 	p->workspace_bytes = highest_end(all, all->blocks.n, NULL, zero);
+	return true;
+}
+
+/* ---- slots -------------------------------------------------------------------------------------------------------- */
+/* Can block i join slot k with those placed before it? */
+static bool is_free(const pool *p, const int *slot, int i, int k)
+{
+	for (int j = 0; j < i; j++)
+		if (slot[j] == k && live_together(p->blocks.v[i].s, p->blocks.v[j].s))
+			return false;
+	return true;
+}
+
+/* Offsets that stay short whatever the sizes are: slots one above the other, each as large as the largest of its blocks. */
+static void set_slots(program *p, pool *all, arena *a)
+{
+	int n = all->blocks.n, n_slots = 0, *slot = new_array(a, int, (size_t)n);
+	sym **bytes = new_array(a, sym *, (size_t)n), *at = sym_const(p->syms, 0);
+	qsort(all->blocks.v, (size_t)n, sizeof *all->blocks.v, largest_first);
+	for (int i = 0; i < n; i++) {
+		while (!is_free(all, slot, i, slot[i]))
+			slot[i]++;
+		sym *size = all->blocks.v[i].bytes, **room = &bytes[slot[i]];
+		*room = *room ? sym_max(*room, size) : size;
+		n_slots = slot[i] < n_slots ? n_slots : slot[i] + 1;
+	}
+	for (int k = 0; k < n_slots; at = sym_add(at, bytes[k]), k++)
+		for (int i = 0; i < n; i++)
+			if (slot[i] == k)
+				all->blocks.v[i].s->offset = at;
+	p->workspace_bytes = at;
 }
 
 /* Storages that no step names take no memory. */
@@ -392,7 +444,8 @@ bool pass_plan(program *p, pass_ctx *ctx)
 	pool all = make_pool(p, ctx->scratch);
 	if (all.blocks.n)
 		pack_pool(&all, ctx->scratch);
-	set_offsets(p, &all);
+	if (!set_offsets(p, &all))
+		set_slots(p, &all, ctx->scratch);
 	set_unused(p);
 	if (sym_overflowed(p->syms)) {
 		diag_error(ctx->d, DIAG_NOWHERE, "the workspace has more bytes than 64-bit integers count");

@@ -145,6 +145,29 @@ static void test_symbolic(void **state)
 	arena_free(w.a);
 }
 
+/* Sizes that are no multiples of each other, many of them: written out, offsets stay short, and right. */
+static void test_many_sizes(void **state)
+{
+	(void)state;
+	world w = world_new();
+	sym *n = sym_dim(w.p->syms, "N", 0, INT64_MAX);
+	sym *m = sym_dim(w.p->syms, "M", 0, INT64_MAX);
+	unsigned seed = 1;
+	for (int i = 0; i < 150; i++) {
+		sym *scale = sym_const(w.p->syms, 1 << i / 40);
+		int length = next_random(&seed) % 4 ? 1 : 1 + (int)(next_random(&seed) % 40);
+		live(&w, sym_muli(sym_mul(sym_ceildiv(n, scale), sym_ceildiv(m, scale)), 1 + next_random(&seed) % 16), i, i + length);
+	}
+	run_plan(&w);
+	for (w.n = 0; w.n < 700; w.n += 23)
+		assert_disjoint(&w);
+	str text = str_new(w.a);
+	for (int i = 0; i < w.p->storages.n; i++)
+		sym_print(&text, w.p->storages.v[i]->offset);
+	assert_true(text.len < 2 << 20);
+	arena_free(w.a);
+}
+
 /* Different units that are never live together share a slot. */
 static void test_slots(void **state)
 {
@@ -222,7 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_static),
 		cmocka_unit_test(test_loop), cmocka_unit_test(test_random), cmocka_unit_test(test_symbolic),
-		cmocka_unit_test(test_slots),  cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_slots), cmocka_unit_test(test_many_sizes),  cmocka_unit_test(test_bounded),
 	};
 	return RUN_TESTS(tests);
 }
