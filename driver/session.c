@@ -83,6 +83,21 @@ static bool open_model(session *s, const char *dir, diag *d)
 	return compilation_open(&s->c, s->file, &s->co, d);
 }
 
+/* Runs the passes; where memory has no limit because of inputs that sizes depend on, again with their values of the test data. */
+static bool optimise_model(session *s, const char *dir, diag *d)
+{
+	if (!dir || !s->notes.sizing.n)
+		return compilation_run(&s->c, &s->co, true, d);
+	diag *quiet = diag_new(s->o->a, NULL);
+	bool ok = compilation_run(&s->c, &s->co, true, quiet);
+	if (ok || !fix_sizing_inputs(s, dir, d)) {
+		fputs(diag_text(quiet), stderr);
+		return ok;
+	}
+	compilation_close(&s->c);
+	return open_model(s, dir, d) && compilation_run(&s->c, &s->co, true, d);
+}
+
 static bool compile_model(session *s, const char *dir, diag *d)
 {
 	options *o = s->o;
@@ -90,7 +105,7 @@ static bool compile_model(session *s, const char *dir, diag *d)
 	if (!compile_options_of(o, &s->co, d) || !open_model(s, dir, d))
 		return false;
 	progress("optimising");
-	if (!compilation_run(&s->c, &s->co, true, d))
+	if (!optimise_model(s, dir, d))
 		return false;
 	progress("generating code");
 	emit_options eo = emit_options_of(o, &s->co);

@@ -254,6 +254,8 @@ static void bind_symbol(importer *im, value *count, sym *what)
 
 sym *bind_count(importer *im, value *count, const char *hint, sym *most)
 {
+	if (sym_is(most, INT64_MAX)) /* memory for it cannot be planned */
+		note_unknown(im, count);
 	sym *s = sym_inner_fresh(im->syms, hint, 0, sym_is(most, INT64_MAX) ? most : sym_addi(most, 1));
 	bind_symbol(im, count, s);
 	return s;
