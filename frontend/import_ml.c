@@ -1,5 +1,5 @@
 /* Operators of ai.onnx.ml that are plain arithmetic on tensors. */
-#include "frontend/onnx_attr.h"
+#include "frontend/import_ml.h"
 
 #include <math.h>
 #include <string.h>
@@ -79,10 +79,17 @@ static value *linear(importer *im, const onnx_node *n, value *x, int64_t rows)
 	return b.given ? build_binary(im->graph, EXPR_ADD, y, floats_of(im, b, (sym *[]){size(im, rows)}, 1)) : y;
 }
 
-static value *batch_of_features(importer *im, const onnx_node *n)
+static value *as_batch(importer *im, value *x)
 {
-	value *x = numbers(im, n, 1, 2);
 	return x->rank == 2 ? x : reshape(im, x, (sym *[]){size(im, 1), x->dims[0]}, 2);
+}
+
+static value *batch_of_features(importer *im, const onnx_node *n) { return as_batch(im, numbers(im, n, 1, 2)); }
+
+value *ml_batch(importer *im, const onnx_node *n)
+{
+	value *x = input(im, n, 0);
+	return x->type == F64 && x->rank <= 2 && x->rank > 0 ? as_batch(im, x) : batch_of_features(im, n);
 }
 
 static value *softmax_of_rows(importer *im, value *x)
@@ -94,16 +101,34 @@ static value *softmax_of_rows(importer *im, value *x)
 	return build_binary(g, EXPR_DIV, e, build_reduce(g, e, "sum", &axis, 1));
 }
 
-static value *transform(importer *im, const onnx_node *n, value *scores)
+/* A softmax of the scores that are not 0; the others stay 0. */
+static value *softmax_of_others(importer *im, value *x)
 {
-	const char *how = attr_word(im, n, "post_transform", "NONE SOFTMAX LOGISTIC SOFTMAX_ZERO PROBIT");
+	static const int axis = 1;
+	value *most = build_reduce(im->graph, x, "max", &axis, 1), *in[] = {x, most};
+	const expr *e = operand(im, 0, x), *power = op1(im, EXPR_EXP, op2(im, EXPR_SUB, e, operand(im, 1, most)));
+	value *powers = map_as(im, x->type, choose_if(im, op2n(im, EXPR_EQ, e, 0), number(im, e, 0), power), in, 2);
+	value *sum[] = {powers, build_reduce(im->graph, powers, "sum", &axis, 1)};
+	const expr *p = operand(im, 0, powers), *all = operand(im, 1, sum[1]);
+	return map_as(im, x->type, choose_if(im, op2n(im, EXPR_EQ, all, 0), number(im, p, 0), op2(im, EXPR_DIV, p, all)), sum, 2);
+}
+
+value *ml_transform(importer *im, const onnx_node *n, value *scores, const char *how)
+{
 	if (strcmp(how, "SOFTMAX") == 0)
 		return softmax_of_rows(im, scores);
+	if (strcmp(how, "SOFTMAX_ZERO") == 0)
+		return softmax_of_others(im, scores);
 	if (strcmp(how, "LOGISTIC") == 0)
 		return build_unary(im->graph, EXPR_SIGMOID, scores);
 	if (strcmp(how, "NONE") != 0)
-		refuse(im, n, "post_transform %s is not supported; NONE, SOFTMAX and LOGISTIC are", how);
+		refuse(im, n, "post_transform %s is not supported; NONE, SOFTMAX, SOFTMAX_ZERO and LOGISTIC are", how);
 	return scores;
+}
+
+static value *transform(importer *im, const onnx_node *n, value *scores)
+{
+	return ml_transform(im, n, scores, attr_word(im, n, "post_transform", "NONE SOFTMAX LOGISTIC SOFTMAX_ZERO PROBIT"));
 }
 
 /* LinearRegressor-1. */
@@ -113,8 +138,7 @@ value *import_linear_regressor(importer *im, const onnx_node *n)
 	return transform(im, n, linear(im, n, x, attr_int(im, n, "targets", 1)));
 }
 
-/* The labels that indices [batch] stand for. */
-static value *labels_of(importer *im, value *indices, int_list labels)
+value *ml_labels(importer *im, value *indices, int_list labels)
 {
 	value *all = build_const(im->graph, tensor_vector_i64(im->a, labels.v, labels.n), NULL);
 	return build_gather(im->graph, all, indices, 0);
@@ -151,7 +175,7 @@ value *import_linear_classifier(importer *im, const onnx_node *n)
 	}
 	scores = transform(im, n, scores);
 	set_result(n, 1, binary ? two_columns(im, scores) : scores);
-	return labels_of(im, build_squeeze(im->graph, winner, &axis, 1), labels);
+	return ml_labels(im, build_squeeze(im->graph, winner, &axis, 1), labels);
 }
 
 /* ---- features ------------------------------------------------------------------------------------------------------------- */

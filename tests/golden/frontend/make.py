@@ -180,6 +180,24 @@ def functions():
           [info("x", [4])], [info("y", [4])], opsets=[("", 17), ("own", 1)], functions=[f])
 
 
+def trees():
+    """Two trees of different depths: as a regressor with two targets, and as a classifier of two classes by one score."""
+    leaf, less, more = "LEAF", "BRANCH_LEQ", "BRANCH_GT"
+    nodes = dict(nodes_treeids=[0, 0, 0, 0, 0, 1, 1, 1], nodes_nodeids=[0, 1, 2, 3, 4, 0, 1, 2], nodes_featureids=[0, 1, 0, 0, 0, 1, 0, 0],
+                 nodes_values=[0.5, 2.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0], nodes_modes=[less, more, leaf, leaf, leaf, less, leaf, leaf],
+                 nodes_truenodeids=[1, 3, 0, 0, 0, 1, 0, 0], nodes_falsenodeids=[2, 4, 0, 0, 0, 2, 0, 0],
+                 nodes_missing_value_tracks_true=[0, 0, 0, 0, 0, 1, 0, 0], domain="ai.onnx.ml")
+    leaves = dict(treeids=[0, 0, 0, 1, 1], nodeids=[2, 3, 4, 1, 2])
+    model("trees", [
+        node("TreeEnsembleRegressor", "x", "y", "regressor", n_targets=2, target_ids=[0, 0, 1, 1, 0],
+             target_weights=[1.0, 2.0, 3.0, 10.0, 20.0], base_values=[0.5, 0.25],
+             **{"target_" + k: v for k, v in leaves.items()}, **nodes),
+        node("TreeEnsembleClassifier", "x", "label score", "classifier", classlabels_int64s=[4, 7], class_ids=[0] * 5,
+             class_weights=[-1.0, 2.0, 0.5, -0.5, 1.5], post_transform="LOGISTIC", **{"class_" + k: v for k, v in leaves.items()}, **nodes),
+    ], [info("x", ["n", 2])], [info("y", ["n", 2]), info("label", ["n"], TensorProto.INT64), info("score", ["n", 2])],
+        opsets=[("", 17), ("ai.onnx.ml", 3)])
+
+
 def pipeline():
     """The model of docs/pipeline.md: a convolution, batch normalisation, relu, and a softmax over the channels of each pixel."""
     model("pipeline", [
@@ -221,6 +239,6 @@ def sequences():
 
 if __name__ == "__main__":
     os.makedirs(HERE, exist_ok=True)
-    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, sequences, pipeline):
+    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, sequences, trees, pipeline):
         make()
     sys.stdout.write("%d files in %s\n" % (len(os.listdir(HERE)), HERE))
