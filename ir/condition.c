@@ -109,6 +109,19 @@ static bool same(const condition *x, const condition *y)
 	return (x->a == y->a && x->b == y->b) || (x->kind == CONDITION_EQUAL && x->a == y->b && x->b == y->a);
 }
 
+/* Does x hold wherever y does?  Of bounds that differ in a number only, the tighter one says both. */
+static bool is_implied(const condition *x, const condition *y)
+{
+	int64_t of_x, of_y;
+	if (x->kind != CONDITION_AT_LEAST || y->kind != CONDITION_AT_LEAST)
+		return same(x, y);
+	if (x->a == y->a && sym_is_const(x->b, &of_x) && sym_is_const(y->b, &of_y))
+		return of_x <= of_y;
+	if (x->b == y->b && sym_is_const(x->a, &of_x) && sym_is_const(y->a, &of_y))
+		return of_x >= of_y;
+	return same(x, y);
+}
+
 static bool is_no_dim(const sym *var, void *user)
 {
 	(void)user;
@@ -127,9 +140,14 @@ bool conditions_add(arena *a, conditions *list, condition c)
 	verdict v = settle(&c);
 	if (v != UNKNOWN)
 		return v == ALWAYS;
-	for (int i = 0; i < list->n; i++)
-		if (same(&list->v[i], &c))
+	for (int i = 0; i < list->n; i++) {
+		if (is_implied(&c, &list->v[i]))
 			return true;
+		if (is_implied(&list->v[i], &c)) {
+			list->v[i] = c;
+			return true;
+		}
+	}
 	vec_push(a, list, c);
 	return true;
 }
