@@ -171,11 +171,20 @@ value *import_swish(importer *im, const onnx_node *n)
 	return finish_unary(im, x, op2(im, EXPR_MUL, e, op1(im, EXPR_SIGMOID, op2n(im, EXPR_MUL, e, alpha))));
 }
 
+/* log(1 + u) for 0 <= u <= 1, as exact for a small u as for others: what rounding 1 + u = w took away is put back by the factor
+ * u / (w - 1), since log(w) / (w - 1) hardly changes around w. */
+static const expr *log_of_1_plus(importer *im, const expr *u)
+{
+	const expr *w = op2n(im, EXPR_ADD, u, 1);
+	const expr *part = op2(im, EXPR_DIV, u, op2n(im, EXPR_SUB, w, 1));
+	return expr_ternary(im->exprs, EXPR_SELECT, op2n(im, EXPR_EQ, w, 1), u, op2(im, EXPR_MUL, op1(im, EXPR_LOG, w), part));
+}
+
 /* log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|)), which does not overflow. */
 static const expr *softplus(importer *im, const expr *e)
 {
 	const expr *tail = op1(im, EXPR_EXP, op1(im, EXPR_NEG, op1(im, EXPR_ABS, e)));
-	return op2(im, EXPR_ADD, op2n(im, EXPR_MAX, e, 0), op1(im, EXPR_LOG, op2n(im, EXPR_ADD, tail, 1)));
+	return op2(im, EXPR_ADD, op2n(im, EXPR_MAX, e, 0), log_of_1_plus(im, tail));
 }
 
 value *import_softplus(importer *im, const onnx_node *n)

@@ -237,8 +237,13 @@ def sequences():
         [helper.make_value_info("y", sequence), info("r", [2])], opset=18)
 
 
+def tails():
+    model("tails", [node("Mul", "x step", "m", "m"), node("Softplus", "m", "y", "y"), node("Mish", "m", "z", "z")],
+          [info("x", [6])], [info("y", [6]), info("z", [6])], [floats("step", [], [-7])], opset=18)
+
+
 if __name__ == "__main__":
     os.makedirs(HERE, exist_ok=True)
-    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, sequences, trees, pipeline):
+    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, sequences, trees, pipeline, tails):
         make()
     sys.stdout.write("%d files in %s\n" % (len(os.listdir(HERE)), HERE))
