@@ -175,6 +175,17 @@ static LLVMValueRef positive(emitter *e, const sym *s, LLVMValueRef d)
 	return s->lo >= 1 ? d : cg_intrinsic2(&e->c, "llvm.smax", d, cg_integer(LLVMTypeOf(d), 1));
 }
 
+/* The same value, about which LLVM's scalar evolution knows nothing.  It would expand quotients by unknown divisors anew where
+ * addresses use them, and such a division, which may trap, is not moved back out of an inner loop. */
+static LLVMValueRef opaque(emitter *e, LLVMValueRef x)
+{
+	if (LLVMIsConstant(x))
+		return x;
+	LLVMTypeRef type = LLVMTypeOf(x), function = LLVMFunctionType(type, &type, 1, 0);
+	LLVMValueRef nothing = LLVMGetInlineAsm(function, "", 0, "=r,0", 4, 0, 0, LLVMInlineAsmDialectATT, 0);
+	return LLVMBuildCall2(e->c.b, function, nothing, &x, 1, "");
+}
+
 static LLVMValueRef binary(emitter *e, const sym *s, LLVMValueRef x, LLVMValueRef y)
 {
 	switch (s->kind) {
@@ -209,6 +220,8 @@ LLVMValueRef emit_sym(emitter *e, const sym *s)
 	} else {
 		LLVMValueRef x = emit_sym(e, s->in[0]), y = emit_sym(e, s->in[1]);
 		v.v[0] = binary(e, s, x, y);
+		if ((s->kind == SYM_DIV || s->kind == SYM_MOD) && !sym_is_const(s->in[1], NULL))
+			v.v[0] = opaque(e, v.v[0]);
 	}
 	memo_put(e, m, s, &v);
 	return v.v[0];
