@@ -103,12 +103,13 @@ static bool pixels_are_one_axis(const group_lowering *gl, const node *n, const c
 	return !has_halo(n->in[0]) && !has_halo(gl->out);
 }
 
-/* Whether tiles should run over the ends of lines: lines of unknown length, or that waste more rows than the whole image does. */
+/* Whether tiles should run over the ends of lines: lines of unknown length, or that waste more rows than the whole image does.
+ * Not depthwise: it has too few operations per load to pay for an address of every row. */
 static bool lines_are_joined(const node *n, const conv_shape *c, int max_rows)
 {
 	const value *out = n->out[0];
 	int64_t width, height;
-	if (c->spatial < 2)
+	if (c->spatial < 2 || c->group_in == 1)
 		return false;
 	if (!sym_is_const(out->dims[out->rank - 1], &width) || !sym_is_const(out->dims[out->rank - 2], &height))
 		return true;

@@ -1,7 +1,7 @@
 /* The register tile: rows x vectors accumulators in registers, one broadcast of A per row and one load of B per vector and step.
  *
  * The rows of the last tile move back to end with the data (they are computed twice, to the same values), so there is one body
- * and no ragged rows; an extent that may be smaller than the tile takes a path of single rows.  Columns beyond the end are lanes
+ * and no ragged rows; an extent that may be smaller than the tile takes narrow tiles, or single rows.  Columns beyond the end are lanes
  * that the vector loop masks.  Blocks of rows are kept small enough for their part of A to stay in the second-level cache while
  * the panels of B pass by; panels are the faster running part of the parallel loop.  Rules and numbers: bench/tiles.md. */
 #include "passes/strategy.h"
@@ -12,6 +12,7 @@ enum {
 	UNROLL = 4,            /* steps of the innermost reduction loop per iteration */
 	UNROLL_WHOLE = 8,      /* a constant loop of at most so many steps is unrolled altogether */
 	MANY_TILES = 16,       /* parallel iterations wanted when the problem has them */
+	NARROW = 4,            /* rows of the tiles that an axis shorter than a whole tile gets */
 	DYNAMIC_BLOCK = 8,     /* row tiles per block when the extent is dynamic */
 	LONG_EPILOGUE = 8,     /* scalar operations beyond which rows share one copy of the epilogue */
 };
@@ -315,21 +316,22 @@ static void tiles_of_row(tile *t, const substitution *s, sym *panel, sym *first,
 	kb_end(b);
 }
 
-/* The rows of one block, when the inner axis may be shorter than the tile: then row by row. */
+/* The rows of one block, when the inner axis may be shorter than the tile: then in narrow tiles, or row by row. */
 static void block_of_rows(tile *t, const substitution *s, sym *panel, sym *first, sym *count)
 {
 	kernel_builder *b = &t->gl->b;
 	sym *extent = t->tp->row_extent[1], *wide = sym_const(b->syms, t->wide);
-	if (sym_proves_ge(extent, wide)) {
+	if (t->wide == 1 || sym_proves_ge(extent, wide)) {
 		tiles_of_row(t, s, panel, first, count);
 		return;
 	}
 	kb_if(b, expr_binary(b->exprs, EXPR_GE, expr_index(b->exprs, extent), expr_index(b->exprs, wide)));
 	tiles_of_row(t, s, panel, first, count);
 	kb_else(b);
-	tile single = *t;
-	single.wide = 1;
-	tiles_of_row(&single, s, panel, sym_const(b->syms, 0), extent);
+	tile narrow = *t;
+	narrow.wide = t->wide > NARROW ? NARROW : 1;
+	sym *tiles = sym_ceildiv(extent, sym_const(b->syms, narrow.wide));
+	block_of_rows(&narrow, s, panel, sym_const(b->syms, 0), tiles);
 	kb_end(b);
 }
 
