@@ -478,6 +478,33 @@ static void test_workspace_size(void **state)
 	assert_int_equal(dlrt_workspace_size(&positive, &large, &bytes), DLRT_RANGE);
 }
 
+/* Every size has all its bytes, aligned, on either side of what may be huge pages. */
+static dlrt_status fill_workspace(const void *const *inputs, void *const *outputs, void *workspace, const int64_t *symbols,
+                                  const dlrt_context *context)
+{
+	(void)outputs, (void)symbols, (void)context;
+	if ((uintptr_t)workspace % DLRT_WORKSPACE_ALIGN)
+		return DLRT_ALIGN;
+	memset(workspace, 1, (size_t)*(const uint64_t *)inputs[0]);
+	return DLRT_OK;
+}
+
+static void test_own_workspace(void **state)
+{
+	(void)state;
+	enum { HUGE = 2 << 20 };
+	static const size_t sizes[] = {1, 64, 65, 100000, HUGE - 1, HUGE, HUGE + 1, HUGE + HUGE / 4, 2 * HUGE - 5, 5 * HUGE + 77};
+	const dlrt_port port = {.name = "x", .type = DLRT_U64};
+	dlrt_model m = {.abi = DLRT_ABI, .name = "fill", .n_inputs = 1, .inputs = &port, .run = fill_workspace};
+	for (size_t i = 0; i < 2 * (sizeof sizes / sizeof *sizes); i++) {
+		uint64_t bytes = sizes[i / 2];
+		m.workspace_bytes = bytes;
+		assert_int_equal(dlrt_run_typed(&m, (const void *[]){&bytes}, NULL, NULL, NULL, NULL), DLRT_OK);
+	}
+	m.workspace_bytes = PTRDIFF_MAX;
+	assert_int_equal(dlrt_run_typed(&m, (const void *[]){&m.workspace_bytes}, NULL, NULL, NULL, NULL), DLRT_MEMORY);
+}
+
 static void test_allocator(void **state)
 {
 	(void)state;
@@ -782,6 +809,7 @@ int main(void)
 		cmocka_unit_test(test_external_weights),
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_workspace_size),
+		cmocka_unit_test(test_own_workspace),
 		cmocka_unit_test(test_allocator),
 		cmocka_unit_test(test_data_dependent),
 		cmocka_unit_test(test_many_inputs),
