@@ -101,13 +101,15 @@ static value *softmax_of_rows(importer *im, value *x)
 	return build_binary(g, EXPR_DIV, e, build_reduce(g, e, "sum", &axis, 1));
 }
 
-/* A softmax of the scores that are not 0; the others stay 0. */
+/* A softmax of the scores that are not 0, or as good as 0; the others become 0. */
 static value *softmax_of_others(importer *im, value *x)
 {
+	static const double nothing = 1e-7f;
 	static const int axis = 1;
 	value *most = build_reduce(im->graph, x, "max", &axis, 1), *in[] = {x, most};
 	const expr *e = operand(im, 0, x), *power = op1(im, EXPR_EXP, op2(im, EXPR_SUB, e, operand(im, 1, most)));
-	value *powers = map_as(im, x->type, choose_if(im, op2n(im, EXPR_EQ, e, 0), number(im, e, 0), power), in, 2);
+	const expr *zero = op2n(im, EXPR_LE, op1(im, EXPR_ABS, e), nothing);
+	value *powers = map_as(im, x->type, choose_if(im, zero, number(im, e, 0), power), in, 2);
 	value *sum[] = {powers, build_reduce(im->graph, powers, "sum", &axis, 1)};
 	const expr *p = operand(im, 0, powers), *all = operand(im, 1, sum[1]);
 	return map_as(im, x->type, choose_if(im, op2n(im, EXPR_EQ, all, 0), number(im, p, 0), op2(im, EXPR_DIV, p, all)), sum, 2);

@@ -198,6 +198,21 @@ def trees():
         opsets=[("", 17), ("ai.onnx.ml", 3)])
 
 
+def svm():
+    """A regressor, and a classifier of three classes by votes of pairs, with probabilities and with the scores of the pairs."""
+    ml, kernel = "ai.onnx.ml", dict(kernel_type="RBF", kernel_params=[0.5, 0.0, 3.0])
+    vectors = [0.0, 0.0, 1.0, 0.0, 0.0, 2.0, 3.0, 1.0]
+    classes = dict(classlabels_ints=[7, 3, 5], vectors_per_class=[1, 2, 1], support_vectors=vectors,
+                   coefficients=[1.0, -0.5, -0.5, -1.0, 1.0, 0.5, 1.0, -1.0], rho=[0.1, 0.2, -0.3], domain=ml, **kernel)
+    model("svm", [
+        node("SVMRegressor", "x", "y", "regressor", n_supports=4, coefficients=[1.0, 2.0, -1.0, 0.5], rho=[0.25], support_vectors=vectors,
+             kernel_type="POLY", kernel_params=[0.5, 1.0, 2.0], domain=ml),
+        node("SVMClassifier", "x", "label score", "scores", **classes),
+        node("SVMClassifier", "x", "same chance", "chances", prob_a=[-2.0, -1.5, -1.0], prob_b=[0.0, 0.1, -0.1], **classes),
+    ], [info("x", ["n", 2])], [info("y", ["n", 1]), info("label", ["n"], TensorProto.INT64), info("score", ["n", 3]),
+                              info("same", ["n"], TensorProto.INT64), info("chance", ["n", 3])], opsets=[("", 17), (ml, 1)])
+
+
 def pipeline():
     """The model of docs/pipeline.md: a convolution, batch normalisation, relu, and a softmax over the channels of each pixel."""
     model("pipeline", [
@@ -244,6 +259,6 @@ def tails():
 
 if __name__ == "__main__":
     os.makedirs(HERE, exist_ok=True)
-    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, sequences, trees, pipeline, tails):
+    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, sequences, trees, svm, pipeline, tails):
         make()
     sys.stdout.write("%d files in %s\n" % (len(os.listdir(HERE)), HERE))
