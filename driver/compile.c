@@ -297,12 +297,59 @@ static tensor *result_of(arena *a, const value *v)
 	return t;
 }
 
-static bool run_closed(const struct dlrt_model *model, tensor **results, int n, arena *scratch, diag *d)
+/* Memory behind what was read of the model, back to the system: most of it is weights that are packed now. */
+static void drop_pages(const compilation *c)
+{
+	file_drop_pages(&c->file);
+	for (int i = 0; i < c->files.maps.n; i++)
+		file_drop_pages(&c->files.maps.v[i]);
+}
+
+/* A run that keeps only a part of the constants it reads in memory: of these, and of what is computed from them, one is large. */
+typedef struct frugal_run {
+	const compilation *c;
+	const struct dlrt_model *model;
+	int64_t pieces; /* of the kernel that runs */
+} frugal_run;
+
+enum { PIECE_BYTES = 64 << 20 };
+
+static void around_kernel(void *user, int32_t index, int32_t phase)
+{
+	frugal_run *r = user;
+	if (phase == 0)
+		r->pieces = r->model->kernels[index].bytes / PIECE_BYTES + 1;
+	else
+		drop_pages(r->c);
+}
+
+static void run_in_pieces(void *user, dlrt_task *task, void *args, int64_t n)
+{
+	const frugal_run *r = user;
+	int64_t piece = (n + r->pieces - 1) / r->pieces;
+	for (int64_t at = 0; at < n; at += piece) {
+		task(args, at, at + piece < n ? at + piece : n);
+		drop_pages(r->c);
+	}
+}
+
+static dlrt_status run_frugally(frugal_run *r, void *const *outputs, arena *scratch)
+{
+	size_t bytes;
+	dlrt_status status = dlrt_workspace_size(r->model, NULL, &bytes); /* also checks that this CPU will do */
+	if (status != DLRT_OK)
+		return status;
+	dlrt_context context = {.parallel = run_in_pieces, .pool = r, .n_threads = 1, .profile = around_kernel,
+	                        .profile_user = r, .weights = r->model->weights, .cpu_features = dlrt_cpu_features()};
+	return r->model->run(NULL, outputs, arena_alloc(scratch, bytes + 1, DLRT_WORKSPACE_ALIGN), NULL, &context);
+}
+
+static bool run_closed(const struct dlrt_model *model, tensor **results, int n, const compilation *c, arena *scratch, diag *d)
 {
 	void **outputs = new_array(scratch, void *, (size_t)n + 1);
 	for (int i = 0; i < n; i++)
 		outputs[i] = (void *)results[i]->data;
-	dlrt_status status = dlrt_run_typed(model, NULL, outputs, NULL, NULL, NULL);
+	dlrt_status status = run_frugally(&(frugal_run){.c = c, .model = model}, outputs, scratch);
 	if (status != DLRT_OK)
 		diag_error(d, DIAG_NOWHERE, "evaluating constants: %s", dlrt_strerror(status));
 	return status == DLRT_OK;
@@ -311,7 +358,6 @@ static bool run_closed(const struct dlrt_model *model, tensor **results, int n, 
 /* The evaluator of pass_ctx: compiles the closed graph in memory and runs it. */
 static bool evaluate_constants(void *user, const graph *g, arena *results_arena, tensor **results, diag *d)
 {
-	(void)user;
 	arena *a = arena_new("fold");
 	pass_ctx ctx = {.model = a, .target = target_fold(), .opt = 2, .d = d};
 	pipeline_options pipeline = {.passes = "outputs,fuse,lower,plan"};
@@ -323,7 +369,7 @@ static bool evaluate_constants(void *user, const graph *g, arena *results_arena,
 		emit_options emit = {.target = target_fold(), .opt = 1, .symbol = "fold"};
 		j = jit_compile(p, &emit, d);
 	}
-	bool ok = j && run_closed(jit_model(j), results, g->outputs.n, a, d);
+	bool ok = j && run_closed(jit_model(j), results, g->outputs.n, user, a, d);
 	if (j)
 		jit_free(j);
 	arena_free(a);
@@ -343,10 +389,11 @@ static bool finish_program(program *p, pass_ctx *ctx)
 
 bool compilation_run(compilation *c, const compile_options *o, bool lowered, diag *d)
 {
-	pass_ctx ctx = {.model = c->a, .target = o->target, .opt = o->opt, .evaluate = evaluate_constants, .d = d};
+	pass_ctx ctx = {.model = c->a, .target = o->target, .opt = o->opt, .evaluate = evaluate_constants,
+	                .evaluate_user = c, .d = d};
 	if (!c->g)
 		return c->p->workspace_bytes || finish_program(c->p, &ctx);
 	bool ok = pipeline_run(c->g, &ctx, &o->pipeline, c->a, lowered ? &c->p : NULL) && diag_error_count(d) == 0;
-	file_drop_pages(&c->file); /* most weights were packed: their originals are not read again */
+	drop_pages(c);
 	return ok;
 }
