@@ -237,14 +237,15 @@ value *import_max_pool(importer *im, const onnx_node *n)
 	return pool(im, &p, x, "max", false);
 }
 
-/* ONNX AveragePool-22. */
-value *import_average_pool(importer *im, const onnx_node *n)
+value *average_pool(importer *im, const onnx_node *n, value *x)
 {
-	value *x = input(im, n, 0);
 	expect_type(im, n, x, TYPES_FLOAT);
 	pooling p = pooling_of(im, n, x);
 	return pool(im, &p, x, "mean", attr_flag(im, n, "count_include_pad", false));
 }
+
+/* ONNX AveragePool-22. */
+value *import_average_pool(importer *im, const onnx_node *n) { return average_pool(im, n, input(im, n, 0)); }
 
 /* Elements put back to where MaxPool's Indices say, zeros elsewhere.  The indices count through a tensor of the size that
  * MaxPool would have pooled; a larger output_shape adds zeros at the ends.  ONNX MaxUnpool-22. */
@@ -381,7 +382,6 @@ value *import_global_max_pool(importer *im, const onnx_node *n)
 	return build_reduce(im->graph, x, "max", axes, count);
 }
 
-/* ONNX GlobalAveragePool-22. */
 value *import_global_average_pool(importer *im, const onnx_node *n)
 {
 	value *x = input(im, n, 0);

@@ -1,4 +1,4 @@
-/* Geometry of sliding windows, shared by float and integer convolutions. */
+/* Sliding windows, shared by float and quantised operators. */
 #pragma once
 
 #include "frontend/import.h"
@@ -13,3 +13,4 @@ typedef struct windows {
 
 void windows_of(importer *im, const onnx_node *n, const value *x, windows *w);
 value *convolve(importer *im, const onnx_node *n, value *x, value *weights, value *bias);
+value *average_pool(importer *im, const onnx_node *n, value *x); /* by the attributes of n */

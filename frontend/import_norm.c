@@ -1,5 +1,7 @@
 /* Normalisations: maps and reductions over core ops, in the type of computation (f32 for narrow floats), in forms that keep
  * their precision: softmax subtracts the maximum, variances are means of centred squares.  Row fusion makes one kernel. */
+#include "frontend/import_norm.h"
+
 #include "frontend/onnx_attr.h"
 
 #include <string.h>
@@ -53,6 +55,12 @@ static int softmax_axes(importer *im, const onnx_node *n, const value *x, int *a
 	return 1;
 }
 
+value *softmax_over(importer *im, value *x, const int *axes, int count)
+{
+	value *e = build_unary(im->graph, EXPR_EXP, binary(im, EXPR_SUB, x, build_reduce(im->graph, x, "max", axes, count)));
+	return binary(im, EXPR_DIV, e, build_reduce(im->graph, e, "sum", axes, count));
+}
+
 /* e / sum(e), or x - m - log(sum(e)), with e = exp(x - m) and m the maximum.  ONNX Softmax-13, LogSoftmax-13. */
 static value *softmax(importer *im, const onnx_node *n, bool log)
 {
@@ -60,12 +68,12 @@ static value *softmax(importer *im, const onnx_node *n, bool log)
 	value *x = input(im, n, 0);
 	expect_type(im, n, x, TYPES_FLOAT);
 	int count = softmax_axes(im, n, x, axes);
-	value *wide = widen(im, x), *top = build_reduce(im->graph, wide, "max", axes, count);
-	value *below = binary(im, EXPR_SUB, wide, top), *e = build_unary(im->graph, EXPR_EXP, below);
-	value *sum = build_reduce(im->graph, e, "sum", axes, count);
-	if (log)
-		return narrow(im, binary(im, EXPR_SUB, below, build_unary(im->graph, EXPR_LOG, sum)), x->type);
-	return narrow(im, binary(im, EXPR_DIV, e, sum), x->type);
+	value *wide = widen(im, x);
+	if (!log)
+		return narrow(im, softmax_over(im, wide, axes, count), x->type);
+	value *below = binary(im, EXPR_SUB, wide, build_reduce(im->graph, wide, "max", axes, count));
+	value *sum = build_reduce(im->graph, build_unary(im->graph, EXPR_EXP, below), "sum", axes, count);
+	return narrow(im, binary(im, EXPR_SUB, below, build_unary(im->graph, EXPR_LOG, sum)), x->type);
 }
 
 value *import_softmax(importer *im, const onnx_node *n) { return softmax(im, n, false); }

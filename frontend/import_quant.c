@@ -4,15 +4,16 @@
  *   sum (a - za)(b - zb) = sum ab - za sum b - zb sum a + K za zb        (exact: 32-bit arithmetic wraps)
  * so that dot-product instructions apply and everything that depends on weights alone folds.  A zero point that is
  * constant 0 makes no correction. */
-#include "frontend/onnx_attr.h"
+#include "frontend/import_quant.h"
 
 #include "frontend/import_conv.h"
 #include "frontend/import_matmul.h"
+#include "frontend/onnx_attr.h"
 
 #include <string.h>
 
 /* ---- zero points and scales -------------------------------------------------------------------------------------------------------- */
-static bool is_zero(const value *v)
+bool is_zero(const value *v)
 {
 	const tensor *t = v ? constant_of(v) : NULL;
 	if (!v)
@@ -71,9 +72,8 @@ static void integer_range(dtype t, double *lo, double *hi)
 	*hi = is_signed ? (double)((INT64_C(1) << (bits - 1)) - 1) : (double)((INT64_C(1) << bits) - 1);
 }
 
-/* round(x) + zero point, cut to the range of t; x is a float expression, zero (may be NULL) one of type t.  Float types
- * round as they are stored. */
-static const expr *quantised(importer *im, const expr *x, const expr *zero, dtype t)
+/* Float types round as they are stored. */
+const expr *quantised(importer *im, const expr *x, const expr *zero, dtype t)
 {
 	if (dtype_is_float(t)) {
 		x = zero ? op2(im, EXPR_ADD, x, expr_cast(im->exprs, x->type, zero)) : x;
@@ -132,11 +132,9 @@ value *import_dequantize_linear(importer *im, const onnx_node *n)
 	return map_as(im, to, e, in, in[2] ? 3 : 2);
 }
 
-/* Scale and zero point from the range of x together with 0, to u8.  ONNX DynamicQuantizeLinear-11. */
-value *import_dynamic_quantize_linear(importer *im, const onnx_node *n)
+dynamic_u8 quantise_dynamically(importer *im, const onnx_node *n, value *x)
 {
 	int axes[MAX_RANK];
-	value *x = input(im, n, 0);
 	if (x->type != F32)
 		refuse(im, n, "the input is %s, must be f32", dtype_name(x->type));
 	int count = axes_from(x, 0, axes);
@@ -144,16 +142,24 @@ value *import_dynamic_quantize_linear(importer *im, const onnx_node *n)
 	const expr *lo = op2n(im, EXPR_MIN, operand(im, 0, range[0]), 0), *hi = op2n(im, EXPR_MAX, operand(im, 1, range[1]), 0);
 	const expr *width = op2(im, EXPR_SUB, hi, lo);
 	const expr *step = choose_if(im, op2n(im, EXPR_EQ, width, 0), number(im, width, 1), op2n(im, EXPR_DIV, width, 255));
-	value *scale = map_as(im, F32, step, range, 2);
-	value *from[] = {range[0], scale};
+	dynamic_u8 q = {.scale = map_as(im, F32, step, range, 2)};
+	value *from[] = {range[0], q.scale};
 	const expr *low = op2n(im, EXPR_MIN, operand(im, 0, range[0]), 0);
-	const expr *offset = op2(im, EXPR_DIV, op1(im, EXPR_NEG, low), operand(im, 1, scale));
-	value *zero = map_as(im, U8, quantised(im, offset, NULL, U8), from, 2);
-	value *in[] = {x, scale, zero};
-	set_result(n, 1, scale);
-	set_result(n, 2, zero);
-	const expr *ratio = op2(im, EXPR_DIV, operand(im, 0, x), operand(im, 1, scale));
-	return map_as(im, U8, quantised(im, ratio, operand(im, 2, zero), U8), in, 3);
+	const expr *offset = op2(im, EXPR_DIV, op1(im, EXPR_NEG, low), operand(im, 1, q.scale));
+	q.zero = map_as(im, U8, quantised(im, offset, NULL, U8), from, 2);
+	value *in[] = {x, q.scale, q.zero};
+	const expr *ratio = op2(im, EXPR_DIV, operand(im, 0, x), operand(im, 1, q.scale));
+	q.x = map_as(im, U8, quantised(im, ratio, operand(im, 2, q.zero), U8), in, 3);
+	return q;
+}
+
+/* ONNX DynamicQuantizeLinear-11. */
+value *import_dynamic_quantize_linear(importer *im, const onnx_node *n)
+{
+	dynamic_u8 q = quantise_dynamically(im, n, input(im, n, 0));
+	set_result(n, 1, q.scale);
+	set_result(n, 2, q.zero);
+	return q.x;
 }
 
 /* ---- products of 8-bit integers ----------------------------------------------------------------------------------------------------------- */
@@ -184,8 +190,7 @@ static value *subtract_product(importer *im, value *y, value *a, value *b)
 /* Sums over one axis, which stays. */
 static value *sums(importer *im, value *v, int axis) { return build_reduce(im->graph, as_i32(im, v), "sum", &axis, 1); }
 
-/* sum over k of (a - za)(b - zb), in i32; za per row or one, zb per column or one; NULL: 0. */
-static value *integer_matmul(importer *im, const onnx_node *n, value *a, value *b, value *za, value *zb)
+value *integer_matmul(importer *im, const onnx_node *n, value *a, value *b, value *za, value *zb)
 {
 	expect_8bit(im, n, a);
 	expect_8bit(im, n, b);

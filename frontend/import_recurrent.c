@@ -3,7 +3,11 @@
  * Per direction: the products of the inputs and their weights, for all times at once, with the biases; then a loop over time whose
  * body is one product of the state and its weights (GRU: two, unless linear_before_reset) and the maps of the gates.  Backwards, the
  * loop counts time from the end, so sequences shorter than the longest begin late instead of ending early: in both directions, a time
- * beyond its length keeps a batch's state and gives zeros. */
+ * beyond its length keeps a batch's state and gives zeros.
+ *
+ * DynamicQuantizeLSTM multiplies 8-bit integers: its weights are that, and the inputs of all times, like the state of each time,
+ * are rounded to 8 bits in steps that depend on their range. */
+#include "frontend/import_quant.h"
 #include "frontend/onnx_attr.h"
 #include "frontend/region.h"
 
@@ -120,6 +124,7 @@ typedef struct recurrent {
 	int n_gates, n_functions, n_states;
 	int directions;
 	bool backwards, batch_first;
+	bool eight_bit; /* weights [directions, from, gates] with scales and zero points, inputs 8 to 11 */
 	value *x;       /* [time, batch, input] */
 	sym *time, *batch, *hidden;
 	value *lengths; /* i64 [batch, 1], or NULL */
@@ -133,7 +138,8 @@ typedef struct pass {
 	const activation *f;
 	bool reverse;
 	value *projected;         /* inputs times weights, with biases: [time, batch, gates] */
-	value *weights, *biases;  /* of the state: [gates, hidden], [gates] or NULL */
+	value *weights, *biases;  /* of the state: [gates, hidden], or 8-bit [hidden, gates]; [gates] or NULL */
+	value *scale, *zero;      /* of 8-bit weights */
 	value *peepholes;         /* [3 * hidden] or NULL */
 	value *initial[2];        /* [batch, hidden] */
 	value *all, *last[2];     /* results: [time, batch, hidden], [batch, hidden] */
@@ -178,14 +184,16 @@ static void check_weights(recurrent *r, int i, int rank, const char *what)
 	const value *v = input(r->im, r->n, i);
 	int64_t d;
 	expect_rank(r->im, r->n, v, rank, rank);
-	expect_same_type(r->im, r->n, r->x, v);
+	if (!r->eight_bit || rank < 3)
+		expect_same_type(r->im, r->n, r->x, v);
 	if (sym_is_const(v->dims[0], &d) && d != r->directions)
 		refuse(r->im, r->n, "%s is for %lld directions, not %d", what, (long long)d, r->directions);
 }
 
 static void read_common(recurrent *r, importer *im, const onnx_node *n, const char *const *defaults)
 {
-	*r = (recurrent){.im = im, .n = n, .n_gates = r->n_gates, .n_functions = r->n_functions, .n_states = r->n_states};
+	*r = (recurrent){.im = im, .n = n, .n_gates = r->n_gates, .n_functions = r->n_functions, .n_states = r->n_states,
+			 .eight_bit = r->eight_bit};
 	const char *direction = attr_word(im, n, "direction", "forward reverse bidirectional");
 	r->directions = strcmp(direction, "bidirectional") == 0 ? 2 : 1;
 	r->backwards = strcmp(direction, "reverse") == 0;
@@ -200,7 +208,7 @@ static void read_common(recurrent *r, importer *im, const onnx_node *n, const ch
 	r->batch = r->x->dims[1];
 	check_weights(r, 1, 3, "W");
 	check_weights(r, 2, 3, "R");
-	r->hidden = r->n->in[2]->dims[2];
+	r->hidden = r->n->in[2]->dims[r->eight_bit ? 1 : 2];
 	int64_t hidden = attr_int(im, n, "hidden_size", -1);
 	if (hidden >= 0 && sym_is_const(r->hidden, NULL) && !sym_is(r->hidden, hidden))
 		refuse(im, n, "hidden_size is %lld, but R is for %lld", (long long)hidden, (long long)sym_value(r->hidden));
@@ -239,6 +247,27 @@ static value *initial_state(recurrent *r, int i, int d)
 
 static value *add(importer *im, value *a, value *b) { return build_binary(im->graph, EXPR_ADD, a, b); }
 
+/* Direction d of the scale or zero point at input i: one number, or one per gate. */
+static value *step_of(recurrent *r, int i, int d)
+{
+	value *v = input(r->im, r->n, i);
+	int64_t directions;
+	expect_rank(r->im, r->n, v, 1, 2);
+	if (!sym_is_const(v->dims[0], &directions) || directions != r->directions)
+		refuse(r->im, r->n, "input %d must have %d numbers or rows", i, r->directions);
+	return of_direction(r, v, d);
+}
+
+/* x, rounded to 8 bits, times 8-bit weights. */
+static value *eight_bit_product(recurrent *r, value *x, value *weights, value *scale, value *zero)
+{
+	importer *im = r->im;
+	dynamic_u8 q = quantise_dynamically(im, r->n, x);
+	value *in[] = {integer_matmul(im, r->n, q.x, weights, q.zero, zero), q.scale, scale};
+	const expr *e = expr_cast(im->exprs, F32, operand(im, 0, in[0])), *by = op2(im, EXPR_MUL, operand(im, 1, q.scale), operand(im, 2, scale));
+	return map_as(im, F32, op2(im, EXPR_MUL, e, by), in, 3);
+}
+
 /* The products with the inputs; the biases of both sides go in where they are added anyhow: all but the last `apart` gates of the
  * state's, which p->biases keeps. */
 static void project(pass *p, int d, int apart)
@@ -248,7 +277,13 @@ static void project(pass *p, int d, int apart)
 	graph *g = im->graph;
 	value *w = of_direction(r, r->n->in[1], d), *b = input_or_null(r->n, 3);
 	p->weights = of_direction(r, r->n->in[2], d);
-	p->projected = build_contract(g, r->x, w, "tbi,gi->tbg");
+	if (r->eight_bit) {
+		p->scale = step_of(r, 10, d);
+		p->zero = step_of(r, 11, d);
+		p->projected = eight_bit_product(r, r->x, w, step_of(r, 8, d), step_of(r, 9, d));
+	} else {
+		p->projected = build_contract(g, r->x, w, "tbi,gi->tbg");
+	}
 	if (!b)
 		return;
 	check_weights(r, 3, 2, "B");
@@ -351,6 +386,8 @@ static value *recur(pass *p, loop_builder *l, value *h, int first, int count)
 {
 	recurrent *r = p->r;
 	value *w = region_capture(r->im, l->s, p->weights);
+	if (r->eight_bit)
+		return eight_bit_product(r, h, w, region_capture(r->im, l->s, p->scale), region_capture(r->im, l->s, p->zero));
 	if (count < r->n_gates)
 		w = gates_of(r, w, 0, first, count);
 	return build_contract(r->im->graph, h, w, "bh,gh->bg");
@@ -507,13 +544,25 @@ static void lstm_coupled_step(pass *p, loop_builder *l, value *x, value *const *
 	lstm_step_of(p, l, x, old, next, true);
 }
 
-/* ONNX LSTM-22. */
-value *import_lstm(importer *im, const onnx_node *n)
+static value *import_any_lstm(importer *im, const onnx_node *n, bool eight_bit)
 {
 	static const char *const defaults[] = {"Sigmoid", "Tanh", "Tanh"};
-	recurrent r = {.n_gates = 4, .n_functions = 3, .n_states = 2};
-	expect_inputs(im, n, 8);
+	recurrent r = {.n_gates = 4, .n_functions = 3, .n_states = 2, .eight_bit = eight_bit};
 	bool coupled = attr_flag(im, n, "input_forget", false);
 	read_common(&r, im, n, defaults);
 	return import_recurrent(&r, coupled ? lstm_coupled_step : lstm_step, 0);
+}
+
+/* ONNX LSTM-22. */
+value *import_lstm(importer *im, const onnx_node *n)
+{
+	expect_inputs(im, n, 8);
+	return import_any_lstm(im, n, false);
+}
+
+/* com.microsoft DynamicQuantizeLSTM-1. */
+value *import_dynamic_quantize_lstm(importer *im, const onnx_node *n)
+{
+	expect_inputs(im, n, 12);
+	return import_any_lstm(im, n, true);
 }

@@ -17,6 +17,7 @@
 #define AI_ONNX_PREVIEW  "ai.onnx.preview"
 #define AI_ONNX_TRAINING "ai.onnx.preview.training"
 #define AI_ONNX_ML    "ai.onnx.ml"
+#define COM_MICROSOFT "com.microsoft"
 #define VERSIONS(...) {__VA_ARGS__}
 static const onnx_op op_rows[] = {
 #define ONNX(name, domain, versions, importer)         {#name, domain, versions, importer, 0, false},

@@ -11,7 +11,7 @@ F = TensorProto.FLOAT
 
 
 def node(op, inputs, outputs, name="", domain="", **attributes):
-    return helper.make_node(op, inputs.split(), outputs.split(), name=name, domain=domain, **attributes)
+    return helper.make_node(op, inputs.split(" ") if inputs else [], outputs.split(), name=name, domain=domain, **attributes)
 
 
 def info(name, dims, type=F):
@@ -213,6 +213,40 @@ def svm():
                               info("same", ["n"], TensorProto.INT64), info("chance", ["n", 3])], opsets=[("", 17), (ml, 1)])
 
 
+def qlinear():
+    """Quantised tensors through operators of com.microsoft; weights of 4 bits, two blocks of 8 to a row."""
+    ms = "com.microsoft"
+
+    def scalar(name, type, v):
+        return helper.make_tensor(name, type, [], [v])
+
+    u8, i8 = TensorProto.UINT8, TensorProto.INT8
+    model("qlinear", [
+        node("QLinearAdd", "x sx zx x sx zx sy zy", "sum", "sum", ms),
+        node("QLinearMul", "x sx zx sum sy zy sy zx", "product", "product", ms),
+        node("QLinearAveragePool", "x sx zx sy zy", "mean", "mean", ms, kernel_shape=[2]),
+        node("QLinearSoftmax", "x sx zx sp zx", "softmax", "softmax", ms, axis=-1, opset=13),
+        node("QLinearConcat", "sy zy x sx zx sum sy zy", "both", "both", ms, axis=2),
+        node("Squeeze", "x axis", "row", "row"),
+        node("QGemm", "row sx zx w sw zw c sy zy", "gemm", "gemm", ms, transB=1),
+        node("DynamicQuantizeMatMul", "a wt sw zw", "dynamic", "dynamic", ms),
+        node("MatMulNBits", "a w4 s4 z4", "nbits", "nbits", ms, K=4, N=2, bits=4, block_size=16),
+        node("DynamicQuantizeLSTM", "steps wl rl    c0  swl zwl swl zwl", "lstm", "lstm", ms, hidden_size=1),
+    ], [info("x", ["n", 1, 4], u8), info("a", ["m", 4])],
+        [info(name, None, u8) for name in ("sum", "product", "mean", "softmax", "both", "gemm")] +
+        [info(name, None) for name in ("dynamic", "nbits", "lstm")], [
+        floats("sx", [], [0.5]), scalar("zx", u8, 1), floats("sy", [], [0.25]), scalar("zy", u8, 3), floats("sp", [], [1 / 256]),
+        ints("axis", [1]), helper.make_tensor("w", i8, [2, 4], [1, 2, 3, 4, -1, 0, 1, 0]), floats("sw", [2], [1, 0.5]),
+        helper.make_tensor("zw", i8, [2], [0, 0]), helper.make_tensor("c", TensorProto.INT32, [2], [4, -2]),
+        helper.make_tensor("wt", i8, [4, 2], [1, -1, 2, 0, 3, 1, 4, 0]),
+        helper.make_tensor("w4", u8, [2, 1, 8], [0x21, 0x43] + [0] * 6 + [0x9a, 0x78] + [0] * 6), floats("s4", [2], [1, 2]),
+        helper.make_tensor("z4", u8, [2, 1], [0, 8]),
+        floats("steps", [2, 1, 1], [1, -0.5]), helper.make_tensor("wl", i8, [1, 1, 4], [10, 20, 30, 40]),
+        helper.make_tensor("rl", i8, [1, 1, 4], [-10, 5, 15, 25]), floats("c0", [1, 1, 1], [0.5]), floats("swl", [1], [0.1]),
+        helper.make_tensor("zwl", i8, [1], [0])],
+        opsets=[("", 17), (ms, 1)])
+
+
 def pipeline():
     """The model of docs/pipeline.md: a convolution, batch normalisation, relu, and a softmax over the channels of each pixel."""
     model("pipeline", [
@@ -259,6 +293,6 @@ def tails():
 
 if __name__ == "__main__":
     os.makedirs(HERE, exist_ok=True)
-    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, sequences, trees, svm, pipeline, tails):
+    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, sequences, trees, svm, qlinear, pipeline, tails):
         make()
     sys.stdout.write("%d files in %s\n" % (len(os.listdir(HERE)), HERE))
