@@ -1,10 +1,13 @@
 /* A program that a model is linked into: runs it on test data as an application would, and as one should not.
  *
- *	linked TOLERANCE WEIGHTS|- DATA_SET_DIR...
+ *	linked [--once] [--heap] TOLERANCE WEIGHTS|- DATA_SET_DIR...
  *
  * The model's symbol is `model`.  Checked: outputs against references; no allocation during a run; the same bits on every
  * run, and from eight threads at once; no access beyond inputs, outputs and workspace, which end or begin at guard pages; wrong
- * arguments get a status and write nothing.  Prints what fails, then "N passed, M failed". */
+ * arguments get a status and write nothing.  Prints what fails, then "N passed, M failed".
+ *
+ * Under an emulator or a memory checker, which take long: with --once only the first run is made and compared; with --heap the
+ * memory comes from the allocator that the checker watches, exactly as many bytes as are needed, instead of from whole pages. */
 #define _GNU_SOURCE
 #include "proto.h"
 
@@ -59,11 +62,23 @@ static int allocations_so_far(void) { return 0; }
 #endif
 
 /* ---- memory beside guard pages -------------------------------------------------------------------------------------------- */
-static bool guard_is_before;
+static bool guard_is_before, from_heap;
+
+static void *heap(size_t n, size_t align)
+{
+	void *p = NULL;
+	if (posix_memalign(&p, align < sizeof p ? sizeof p : align, n)) {
+		perror("posix_memalign");
+		exit(2);
+	}
+	return p;
+}
 
 /* n bytes, aligned to `align`; what lies behind them (rounded up to the alignment) cannot be touched, or what lies before them. */
 static void *guarded(size_t n, size_t align)
 {
+	if (from_heap)
+		return heap(n, align);
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), rounded = (n + align - 1) / align * align;
 	size_t pages = (rounded + page - 1) / page;
 	unsigned char *base = mmap(NULL, (pages + 2) * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -337,6 +352,8 @@ static void wrong_use(const arguments *good)
 }
 
 /* ---- main ------------------------------------------------------------------------------------------------------------------- */
+static bool once;
+
 static void check_set(const char *dir, double tolerance)
 {
 	static arguments a;
@@ -352,7 +369,7 @@ static void check_set(const char *dir, double tolerance)
 	if (!a.by_data)
 		check(allocations_so_far() == before, "a run allocated");
 	compare(&a, dir, tolerance);
-	if (a.by_data)
+	if (a.by_data || once)
 		return;
 	behind_guards(&a, dir);
 	many_at_once(&a);
@@ -379,6 +396,10 @@ static void load_weights(const char *path)
 
 int main(int argc, char **argv)
 {
+	for (; argc > 1 && !strncmp(argv[1], "--", 2); argc--, argv++) {
+		once = once || !strcmp(argv[1], "--once");
+		from_heap = from_heap || !strcmp(argv[1], "--heap");
+	}
 	if (argc < 4)
 		return 2;
 	if (strcmp(argv[2], "-"))
