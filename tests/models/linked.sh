@@ -45,6 +45,41 @@ succeeds "--sanitize" "$build/dlcc" "$model" --name=model --sanitize -o "$work/s
 succeeds "-O0" "$build/dlcc" "$model" --name=model -O0 -o "$work/o0.o" &&
 	run_linked "-O0" "$digits" 2e-4 - "$work/o0.o" "$build/libdlrt.a"
 
+# valgrind sees reads of what nothing has set, and accesses beyond memory that comes from the heap.  It has no AVX-512.
+valgrind_linked() { timeout 600 valgrind -q --error-exitcode=9 --leak-check=no "$work/linked" --heap 2e-4 - "$@"; }
+
+# for_valgrind WHAT MODEL: makes $work/linked
+for_valgrind() {
+	succeeds "$1: compiling" "$build/dlcc" "$2" --cpu=x86-64-v3 --name=model -o "$work/v.o" &&
+		succeeds "$1: linking" $cc $flags -g -DNO_COUNTING "$here/linked.c" "$work/v.o" "$build/libdlrt.a" -lm -lpthread -o "$work/linked"
+}
+
+cat > "$work/beyond.ir" <<'IR'
+program @model
+input 0 %image: f32[1,1,8,8]
+output 0 %y: f32[64]
+workspace 0
+
+kernel @beyond(x: f32[64] align 4, out y: f32[64] align 4) {
+  for i < 64 {
+    y[i] = x[i + 1]
+  }
+}
+
+run {
+  @beyond(%image, %y)
+}
+IR
+if ! command -v valgrind > /dev/null || ! grep -qw avx2 /proc/cpuinfo; then
+	echo "not run under valgrind: it, or a CPU with AVX2, is missing"
+else
+	for_valgrind "valgrind" "$model" && succeeds "under valgrind" valgrind_linked "$digits"/test_data_set_*
+	if for_valgrind "valgrind, beyond" "$work/beyond.ir"; then
+		valgrind_linked "$digits/test_data_set_0" > "$work/out" 2>&1
+		[ $? = 9 ] && grep -q 'model.beyond' "$work/out" && ok || fail "valgrind does not see a read beyond an input"
+	fi
+fi
+
 # Any number of models in one program; no symbol but the model's two.
 succeeds "a second model" "$build/dlcc" "$model" --name=second -o "$work/second.o" &&
 	run_linked "two models" "$digits" 2e-4 - "$work/digits.o" "$work/second.o" "$build/libdlrt.a"
