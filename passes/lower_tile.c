@@ -12,7 +12,9 @@ enum {
 	UNROLL = 4,            /* steps of the innermost reduction loop per iteration */
 	UNROLL_WHOLE = 8,      /* a constant loop of at most so many steps is unrolled altogether */
 	MANY_TILES = 16,       /* parallel iterations wanted when the problem has them */
-	NARROW = 4,            /* rows of the tiles that an axis shorter than a whole tile gets */
+	MAX_HEIGHTS = 8,
+	PASS_COST = 3,         /* of a pass over a panel of B, in half rows of the tile */
+	IN_FLIGHT = 8,         /* accumulators that hide the latency of a multiply-add */
 	DYNAMIC_BLOCK = 8,     /* row tiles per block when the extent is dynamic */
 	LONG_EPILOGUE = 8,     /* scalar operations beyond which rows share one copy of the epilogue */
 };
@@ -27,13 +29,20 @@ typedef struct tile {
 	sym *offset[2]; /* row of the tile relative to its first, in both row axes */
 	buffer *to;
 	sym *to_index;
-	local *acc[64];
+	local *acc[64]; /* [chain][row] */
+	int chains;     /* sums of interleaved steps, where there are too few rows to keep the multiply-adds busy */
 	sym *line[64], *place[64]; /* of every row, when rows count pixels */
 	sym *lane;
 	struct { /* arrays of a tile whose epilogue is long: one loop over rows instead of a copy for each */
 		buffer *acc, *line, *place; /* acc NULL: a copy for each */
 	} spill;
 } tile;
+
+/* A block of the blocked row axis: the nth of so many tiles; nth NULL: the whole axis. */
+typedef struct part {
+	sym *nth;
+	int64_t tiles;
+} part;
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------------ */
 /* Share of the peak that tiles of so many vectors reach: one vector per row is bound by its broadcasts. */
@@ -137,31 +146,37 @@ static void locate_rows(tile *t, const substitution *s)
 	}
 }
 
-/* acc[r] += a[r][k] * b[k] for the step given by s. */
-static void multiply_add(tile *t, const substitution *s)
+/* acc[r] += a[r][k] * b[k] for the step given by s, in one of the chains. */
+static void multiply_add(tile *t, const substitution *s, int chain)
 {
 	kernel_builder *b = &t->gl->b;
 	const expr *column = kb_let(b, "b", expr_substitute(b, s, t->tp->b));
+	local *const *acc = t->acc + chain * t->high * t->wide;
 	for (int r = 0; r < t->high * t->wide; r++) {
 		substitution here = *s;
 		substitute_row(t, &here, r);
 		const expr *a = expr_substitute(b, &here, t->tp->a);
-		kb_set(b, t->acc[r], expr_ternary(b->exprs, EXPR_FMA, a, column, kb_get(b, t->acc[r])));
+		kb_set(b, acc[r], expr_ternary(b->exprs, EXPR_FMA, a, column, kb_get(b, acc[r])));
 	}
 }
 
-static void multiply_add_at(tile *t, const substitution *s, sym *k, sym *at)
+static void multiply_add_at(tile *t, const substitution *s, sym *k, sym *at, int chain)
 {
 	substitution here = *s;
 	substitute(&here, k, at);
-	multiply_add(t, &here);
+	multiply_add(t, &here, chain);
 }
 
 static void unrolled_steps(tile *t, const substitution *s, sym *k, sym *first, int64_t n)
 {
 	kernel_builder *b = &t->gl->b;
+	if (t->chains > 1) {
+		for (int i = 0; i < n; i++)
+			multiply_add_at(t, s, k, sym_addi(first, i), i % t->chains);
+		return;
+	}
 	sym *u = kb_unroll(b, "u", n);
-	multiply_add_at(t, s, k, sym_add(first, u));
+	multiply_add_at(t, s, k, sym_add(first, u), 0);
 	kb_end(b);
 }
 
@@ -183,7 +198,7 @@ static void innermost_steps(tile *t, const substitution *s, sym *k, sym *extent)
 			unrolled_steps(t, s, k, whole, n % UNROLL);
 	} else if (!sym_proves_multiple(extent, UNROLL)) {
 		sym *rest = kb_for(b, "k", sym_sub(extent, whole));
-		multiply_add_at(t, s, k, sym_add(whole, rest));
+		multiply_add_at(t, s, k, sym_add(whole, rest), 0);
 		kb_end(b);
 	}
 }
@@ -198,7 +213,7 @@ static void reduction_loops(tile *t, const substitution *s)
 	if (red->n)
 		innermost_steps(t, &inner, red->var[red->n - 1], red->extent[red->n - 1]);
 	else
-		multiply_add(t, s);
+		multiply_add(t, s, 0);
 	for (int i = 0; i + 1 < red->n; i++)
 		kb_end(b);
 }
@@ -274,6 +289,29 @@ static void declare_spill(tile *t)
 	}
 }
 
+/* Interleaved sums where rows x vectors alone would wait for one another: of a power of two of steps, at most UNROLL. */
+static void declare_accumulators(tile *t, const expr *init)
+{
+	kernel_builder *b = &t->gl->b;
+	int rows = t->high * t->wide;
+	int64_t steps;
+	t->chains = 1;
+	if (b->opt > 0 && t->tp->red.n && !(sym_is_const(t->tp->red.extent[t->tp->red.n - 1], &steps) && steps < 2 * UNROLL))
+		while (t->chains < UNROLL && t->chains * rows * t->tp->vectors < IN_FLIGHT)
+			t->chains *= 2;
+	for (int i = 0; i < t->chains * rows; i++)
+		t->acc[i] = kb_var(b, "acc", F32, i < rows ? init : expr_float(b->exprs, F32, 0));
+}
+
+static void add_chains(tile *t)
+{
+	kernel_builder *b = &t->gl->b;
+	int rows = t->high * t->wide;
+	for (int n = t->chains / 2; n > 0; n /= 2)
+		for (int i = 0; i < n * rows; i++)
+			kb_set(b, t->acc[i], expr_binary(b->exprs, EXPR_ADD, kb_get(b, t->acc[i]), kb_get(b, t->acc[i + n * rows])));
+}
+
 /* One tile of rows whose first rows s names, all lanes of one panel. */
 static void micro_kernel(tile *t, const substitution *s, sym *panel)
 {
@@ -288,9 +326,9 @@ static void micro_kernel(tile *t, const substitution *s, sym *panel)
 	substitute(&inner, tp->col, sym_add(start, lane));
 	const expr *zero = expr_float(b->exprs, F32, 0);
 	const expr *init = tp->init ? kb_let(b, "init", expr_substitute(b, &inner, tp->init)) : zero;
-	for (int r = 0; r < t->high * t->wide; r++)
-		t->acc[r] = kb_var(b, "acc", F32, init);
+	declare_accumulators(t, init);
 	reduction_loops(t, &inner);
+	add_chains(t);
 	epilogue(t, &inner);
 	kb_end(b);
 }
@@ -305,6 +343,7 @@ static sym *first_row(kernel_builder *b, sym *i, int rows, sym *extent)
 	return settle(b, "first", at, sym_addi(extent, 1 - rows));
 }
 
+/* Tiles first .. first + count - 1 of the inner row axis. */
 static void tiles_of_row(tile *t, const substitution *s, sym *panel, sym *first, sym *count)
 {
 	kernel_builder *b = &t->gl->b;
@@ -316,43 +355,93 @@ static void tiles_of_row(tile *t, const substitution *s, sym *panel, sym *first,
 	kb_end(b);
 }
 
-/* The rows of one block, when the inner axis may be shorter than the tile: then in narrow tiles, or row by row. */
-static void block_of_rows(tile *t, const substitution *s, sym *panel, sym *first, sym *count)
+/* Heights of the tiles that an inner row axis of unknown extent chooses from, falling to 1.  Where lines or a second axis make many
+ * rows, what the last tile wastes does not matter, and only axes shorter than a tile need others. */
+static int heights_of(const tile *t, int heights[MAX_HEIGHTS])
 {
-	kernel_builder *b = &t->gl->b;
-	sym *extent = t->tp->row_extent[1], *wide = sym_const(b->syms, t->wide);
-	if (t->wide == 1 || sym_proves_ge(extent, wide)) {
-		tiles_of_row(t, s, panel, first, count);
-		return;
-	}
-	kb_if(b, expr_binary(b->exprs, EXPR_GE, expr_index(b->exprs, extent), expr_index(b->exprs, wide)));
-	tiles_of_row(t, s, panel, first, count);
-	kb_else(b);
-	tile narrow = *t;
-	narrow.wide = t->wide > NARROW ? NARROW : 1;
-	sym *tiles = sym_ceildiv(extent, sym_const(b->syms, narrow.wide));
-	block_of_rows(&narrow, s, panel, sym_const(b->syms, 0), tiles);
-	kb_end(b);
+	static const int many[] = {20, 14, 10, 8, 6, 4, 2, 1}, few[] = {4, 1};
+	bool alone = !t->tp->line && !t->tp->row[0];
+	const int *from = alone ? many : few;
+	int n = 0, n_from = (int)(alone ? sizeof many / sizeof *many : sizeof few / sizeof *few);
+	heights[n++] = t->wide;
+	for (int i = 0; i < n_from && n < MAX_HEIGHTS; i++)
+		if (from[i] < t->wide)
+			heights[n++] = from[i];
+	return n;
 }
 
-/* All rows of the block for one panel; `first` and `count` are tiles of the blocked axis. */
-static void block_of_panel(tile *t, const substitution *s, sym *panel, sym *first, sym *count)
+/* What tiles of so many rows cost, in half rows; too much when there are fewer rows. */
+static const expr *cost_of_height(tile *t, int height)
+{
+	kernel_builder *b = &t->gl->b;
+	sym *extent = t->tp->row_extent[1], *rows = sym_const(b->syms, height);
+	const expr *cost = expr_index(b->exprs, sym_muli(sym_ceildiv(extent, rows), 2 * height + PASS_COST));
+	if (height == 1)
+		return cost;
+	const expr *fits = expr_binary(b->exprs, EXPR_GE, expr_index(b->exprs, extent), expr_index(b->exprs, rows));
+	return expr_ternary(b->exprs, EXPR_SELECT, fits, cost, expr_int(b->exprs, I64, INT64_MAX));
+}
+
+/* The tiles of one block in tiles of another height: as many as are due to it. */
+static void tiles_of_height(const tile *t, int height, const substitution *s, sym *panel, part of)
+{
+	kernel_builder *b = &t->gl->b;
+	tile low = *t;
+	low.wide = height;
+	sym *tiles = sym_ceildiv(t->tp->row_extent[1], sym_const(b->syms, height)), *zero = sym_const(b->syms, 0);
+	if (!of.nth) {
+		tiles_of_row(&low, s, panel, zero, tiles);
+		return;
+	}
+	sym *due = sym_const(b->syms, (of.tiles * t->wide + height - 1) / height), *first = sym_mul(of.nth, due);
+	tiles_of_row(&low, s, panel, first, sym_max(zero, sym_min(due, sym_sub(tiles, first))));
+}
+
+/* The rows of one block for one panel, in tiles of the height that suits the extent. */
+static void block_of_rows(tile *t, const substitution *s, sym *panel, part of)
+{
+	kernel_builder *b = &t->gl->b;
+	int heights[MAX_HEIGHTS] = {t->wide}, n = 1;
+	if (!sym_is_const(t->tp->row_extent[1], NULL) || !sym_proves_ge(t->tp->row_extent[1], sym_const(b->syms, t->wide)))
+		n = heights_of(t, heights);
+	const expr *cost[MAX_HEIGHTS], *least = NULL;
+	for (int i = 0; n > 1 && i < n; i++) {
+		cost[i] = kb_let(b, "cost", cost_of_height(t, heights[i]));
+		least = least ? expr_binary(b->exprs, EXPR_MIN, least, cost[i]) : cost[i];
+	}
+	if (least)
+		least = kb_let(b, "least", least);
+	for (int i = 0; i < n; i++) {
+		if (i + 1 < n)
+			kb_if(b, expr_binary(b->exprs, EXPR_LE, cost[i], least));
+		tiles_of_height(t, heights[i], s, panel, of);
+		if (i + 1 < n)
+			kb_else(b);
+	}
+	for (int i = 0; i + 1 < n; i++)
+		kb_end(b);
+}
+
+/* All rows of a block for one panel. */
+static void block_of_panel(tile *t, const substitution *s, sym *panel, part of)
 {
 	const tile_problem *tp = t->tp;
 	if (!tp->row[0]) {
-		block_of_rows(t, s, panel, first, count);
+		block_of_rows(t, s, panel, of);
 		return;
 	}
 	kernel_builder *b = &t->gl->b;
+	sym *due = sym_const(b->syms, of.tiles), *first = sym_mul(of.nth, due);
+	sym *tiles = sym_ceildiv(tp->row_extent[0], sym_const(b->syms, t->high));
+	sym *i = sym_add(first, kb_for(b, "row", sym_min(due, sym_sub(tiles, first))));
 	substitution inner = *s;
-	sym *i = sym_add(first, kb_for(b, "row", count));
 	substitute(&inner, tp->row[0], sym_add(first_row(b, i, t->high, tp->row_extent[0]), t->offset[0]));
-	block_of_rows(t, &inner, panel, sym_const(b->syms, 0), sym_ceildiv(tp->row_extent[1], sym_const(b->syms, t->wide)));
+	block_of_rows(t, &inner, panel, (part){0});
 	kb_end(b);
 }
 
 /* Whole panels and the narrower last one are different code when the number of columns is constant. */
-static void block_of_columns(tile *t, const substitution *s, sym *panel, sym *first, sym *count)
+static void block_of_columns(tile *t, const substitution *s, sym *panel, part of)
 {
 	kernel_builder *b = &t->gl->b;
 	int64_t n;
@@ -363,12 +452,12 @@ static void block_of_columns(tile *t, const substitution *s, sym *panel, sym *fi
 	if (constant && whole && rest)
 		kb_if(b, expr_binary(b->exprs, EXPR_LT, expr_index(b->exprs, panel), expr_int(b->exprs, I64, whole)));
 	if (!constant || whole)
-		block_of_panel(t, s, panel, first, count);
+		block_of_panel(t, s, panel, of);
 	if (constant && whole && rest)
 		kb_else(b);
 	if (rest) {
 		t->columns = sym_const(b->syms, rest);
-		block_of_panel(t, s, whole ? sym_const(b->syms, whole) : panel, first, count);
+		block_of_panel(t, s, whole ? sym_const(b->syms, whole) : panel, of);
 	}
 	if (constant && whole && rest)
 		kb_end(b);
@@ -400,10 +489,8 @@ static tile tile_of(group_lowering *gl, const tile_problem *tp)
 
 void lower_tile_panel(group_lowering *gl, const tile_problem *tp, sym *panel)
 {
-	kernel_builder *b = &gl->b;
 	tile t = tile_of(gl, tp);
-	sym *count = sym_ceildiv(tp->row_extent[1], sym_const(b->syms, t.wide));
-	block_of_columns(&t, &tp->merged, panel, sym_const(b->syms, 0), count);
+	block_of_columns(&t, &tp->merged, panel, (part){0});
 }
 
 void lower_tile(group_lowering *gl, tile_problem *tp)
@@ -419,18 +506,15 @@ void lower_tile(group_lowering *gl, tile_problem *tp)
 	sym *tiles = sym_ceildiv(tp->row_extent[axis], sym_const(b->syms, rows));
 	sym *panels = sym_ceildiv(tp->col_extent, sym_const(b->syms, t.lanes));
 	sym *others = sym_mul(panels, sym_product(b->syms, tp->outer.extent, tp->outer.n));
-	sym *per_block = sym_const(b->syms, tiles_per_block(&t, tiles, others, rows));
+	int64_t per_block = tiles_per_block(&t, tiles, others, rows);
 
 	loop_list outer = tp->outer;
-	sym *of_rows = outer.var[outer.n] = sym_loop(b->syms, "block", sym_ceildiv(tiles, per_block));
+	sym *of_rows = outer.var[outer.n] = sym_loop(b->syms, "block", sym_ceildiv(tiles, sym_const(b->syms, per_block)));
 	outer.extent[outer.n++] = of_rows->below;
 	sym *panel = outer.var[outer.n] = sym_loop(b->syms, "panel", panels);
 	outer.extent[outer.n++] = panels;
 	substitution s = tp->merged;
 	loops_open_tiles(gl, &outer, outer.n, &s);
 
-	sym *first = sym_mul(sym_substitute(&s, of_rows), per_block);
-	sym *count = sym_min(per_block, sym_sub(tiles, first));
-	panel = sym_substitute(&s, panel);
-	block_of_columns(&t, &s, panel, first, count);
+	block_of_columns(&t, &s, sym_substitute(&s, panel), (part){sym_substitute(&s, of_rows), per_block});
 }

@@ -159,9 +159,9 @@ def contract(directory, m):
 
 
 def contract_dynamic(directory):
-    """Every size a symbol, none of the sizes special; among them no rows, and nothing to sum."""
+    """Every size a symbol, none of the sizes special; among them no rows, nothing to sum, and every height of a register tile."""
     net = Net(directory)
-    sets = [(0, 3, 5), (1, 1, 1), (2, 17, 33), (33, 16, 15), (5, 0, 3), (7, 300, 2)]
+    sets = [(0, 3, 5), (1, 1, 1), (2, 17, 33), (33, 16, 15), (5, 0, 3), (7, 300, 2), *((m, 9, 17) for m in range(3, 30)), (73, 4, 17), (145, 2, 40)]
     a, b = [small([m, k], 1) for m, k, n in sets], [small([k, n], 2) for m, k, n in sets]
     net.input("a", ["M", "K"], a)
     net.input("b", ["K", "N"], b)
