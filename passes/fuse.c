@@ -166,10 +166,19 @@ static bool broadcasts(const value *v, const node *user)
 	return user->op == OP_MAP && value_size(v) != value_size(user->out[0]);
 }
 
-/* A padded convolution reads beyond the value, a register tile wants loads it can address. */
-static bool wants_memory(const node *user, int operand)
+/* A padded convolution reads beyond the value, a register tile wants loads it can address and reads them for every panel; also through
+ * views that are computed where they are used. */
+static bool wants_memory(const use_map *m, const node *user, int operand)
 {
-	return strategy_find(node_word(user, "strategy", NULL)) && operand < 2;
+	if (strategy_find(node_word(user, "strategy", NULL)) && operand < 2)
+		return true;
+	if (!op_is_view(user->op) || user->out[0]->place != PLACE_INLINE)
+		return false;
+	uses u = uses_of(m, user->out[0]);
+	for (int i = 0; i < u.n; i++)
+		if (wants_memory(m, u.v[i].user, u.v[i].operand))
+			return true;
+	return false;
 }
 
 static bool affine_view(const graph *g, arena *scratch, const value *v)
@@ -206,7 +215,7 @@ static bool map_may_vanish(const use_map *m, const node *n)
 	bool cheap = n->op != OP_MAP || expr_cost(node_expr(n)) <= CHEAP;
 	for (int i = 0; i < u.n; i++) {
 		const node *user = u.v[i].user;
-		if (wants_memory(user, u.v[i].operand) || op_table[user->op].form == FORM_BUILD || !reads_once(user))
+		if (wants_memory(m, user, u.v[i].operand) || op_table[user->op].form == FORM_BUILD || !reads_once(user))
 			return false;
 		if (broadcasts(v, user) && !cheap)
 			return false;

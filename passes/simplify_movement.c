@@ -85,6 +85,45 @@ static value *transpose_through_map(graph *g, node *n)
 	return value_dims_equal(v, n->out[0]) ? v : NULL;
 }
 
+/* The other way round: [B*S, C] where `whole` is [B, S, C], so that rows of a product and rows of a sequence are the same axis. */
+static bool flattens_rows(const value *flat, const value *whole)
+{
+	return flat->rank == 2 && whole->rank == 3 && flat->dims[1] == whole->dims[2];
+}
+
+/* An operand of a map whose elements have the shape of `from` instead; NULL when it is not known to be the same elements. */
+static value *reshaped_operand(graph *g, value *v, const value *from, const value *whole)
+{
+	if (sym_is(value_size(v), 1))
+		return build_reshape(g, v, NULL, 0);
+	const node *r = def_of(v, OP_RESHAPE);
+	if (value_dims_equal(v, whole) && ((r && value_dims_equal(r->in[0], from)) || flattens_rows(from, whole)))
+		return build_reshape(g, v, from->dims, from->rank);
+	bool along_last = v->rank > 0 && v->dims[v->rank - 1] == value_size(v) && from->rank > 0 && v->dims[v->rank - 1] == from->dims[from->rank - 1];
+	return along_last && whole->dims[whole->rank - 1] == v->dims[v->rank - 1] ? build_reshape(g, v, v->dims + v->rank - 1, 1) : NULL;
+}
+
+/* f(reshape(x), reshape(y), c) = reshape(f(x, y, c)): maps stay with what computed their operands. */
+static value *map_of_reshapes(graph *g, node *n)
+{
+	const value *whole = n->out[0], *from = NULL;
+	for (int i = 0; i < n->n_in && !from; i++) {
+		const node *r = def_of(n->in[i], OP_RESHAPE);
+		if (r && value_dims_equal(n->in[i], whole) && !is_constant(n->in[i]))
+			from = r->in[0];
+	}
+	if (!from)
+		return NULL;
+	value **in = new_array(g->a, value *, (size_t)n->n_in);
+	for (int i = 0; i < n->n_in; i++) {
+		in[i] = reshaped_operand(g, n->in[i], from, whole);
+		if (!in[i])
+			return NULL;
+	}
+	value *v = build_map_like(g, n, node_expr(n), in, n->n_in);
+	return value_dims_equal(v, from) ? build_reshape(g, v, whole->dims, whole->rank) : NULL;
+}
+
 /* expand to x's own shape = x; expand(expand(x)) = expand(x); expand that only adds axes of size 1 = reshape */
 static value *expand_compose(graph *g, node *n)
 {
@@ -256,6 +295,7 @@ const simplify_rule movement_rules[] = {
 	{OP_TRANSPOSE, transpose_compose},
 	{OP_TRANSPOSE, transpose_of_ones},
 	{OP_TRANSPOSE, transpose_through_map},
+	{OP_MAP, map_of_reshapes},
 	{OP_EXPAND, expand_compose},
 	{OP_SLICE, slice_all},
 	{OP_SLICE, slice_compose},
