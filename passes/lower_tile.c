@@ -15,6 +15,7 @@ enum {
 	MAX_HEIGHTS = 8,
 	PASS_COST = 3,         /* of a pass over a panel of B, in half rows of the tile */
 	IN_FLIGHT = 8,         /* accumulators that hide the latency of a multiply-add */
+	ONE_BLOCK = 256,       /* rows that are not worth another pass over B, whatever their size */
 	DYNAMIC_BLOCK = 8,     /* row tiles per block when the extent is dynamic */
 	LONG_EPILOGUE = 8,     /* scalar operations beyond which rows share one copy of the epilogue */
 };
@@ -463,18 +464,22 @@ static void block_of_columns(tile *t, const substitution *s, sym *panel, part of
 		kb_end(b);
 }
 
-/* Tiles of the blocked row axis per block: A's part fits half of the second-level cache, and enough blocks remain. */
+/* Tiles of the blocked row axis per block: A's part fits half of the second-level cache, blocks are alike, and enough of them remain. */
 static int64_t tiles_per_block(const tile *t, sym *tiles, sym *others, int rows)
 {
 	int64_t n, cache = (int64_t)t->gl->b.target->l2_kib * 512;
+	int64_t other = others->lo > 0 ? others->lo : 1;
+	int64_t in_one = t->tp->row[0] ? 0 : ONE_BLOCK / rows;
 	if (!sym_is_const(tiles, &n))
-		return DYNAMIC_BLOCK;
+		return other >= MANY_TILES && in_one > DYNAMIC_BLOCK ? in_one : DYNAMIC_BLOCK;
 	int64_t bytes = t->tp->a_row_bytes * rows;
 	int64_t fit = bytes > 0 ? cache / bytes : n;
-	int64_t other = others->lo > 0 ? others->lo : 1;
 	int64_t spread = other >= MANY_TILES ? n : n * other / MANY_TILES;
+	if (n <= in_one)
+		fit = n;
 	int64_t best = fit < spread ? fit : spread;
-	return best < 1 ? 1 : best;
+	int64_t blocks = (n + best - 1) / (best < 1 ? 1 : best);
+	return best < 1 ? 1 : (n + blocks - 1) / blocks;
 }
 
 static tile tile_of(group_lowering *gl, const tile_problem *tp)
