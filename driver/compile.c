@@ -55,6 +55,7 @@ bool compile_options_of(const options *o, compile_options *out, diag *d)
 	                     .time_passes = o->time_passes, .locations = o->locations},
 	        .target = t && o->features ? with_features(t, o) : t,
 	        .opt = o->opt,
+	        .winograd = o->winograd,
 	};
 	bool ok = t != NULL;
 	for (int i = 0; i < o->shapes.n; i++)
@@ -389,8 +390,8 @@ static bool finish_program(program *p, pass_ctx *ctx)
 
 bool compilation_run(compilation *c, const compile_options *o, bool lowered, diag *d)
 {
-	pass_ctx ctx = {.model = c->a, .target = o->target, .opt = o->opt, .evaluate = evaluate_constants,
-	                .evaluate_user = c, .d = d};
+	pass_ctx ctx = {.model = c->a, .target = o->target, .opt = o->opt, .winograd = o->winograd,
+	                .evaluate = evaluate_constants, .evaluate_user = c, .d = d};
 	if (!c->g)
 		return c->p->workspace_bytes || finish_program(c->p, &ctx);
 	bool ok = pipeline_run(c->g, &ctx, &o->pipeline, c->a, lowered ? &c->p : NULL) && diag_error_count(d) == 0;

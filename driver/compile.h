@@ -13,7 +13,8 @@ typedef struct compile_options {
 	vec(input_shape) shapes;
 	pipeline_options pipeline;
 	const target *target;
-	int opt; /* -O0 .. -O3 */
+	int opt;      /* -O0 .. -O3 */
+	int winograd; /* as in pass_ctx */
 } compile_options;
 
 typedef struct compilation {

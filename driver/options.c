@@ -69,6 +69,9 @@ static const option_row rows[] = {
 	 .help = "the CPU to compile for; see --help-targets"},
 	{"features", 0, KIND_TEXT, COMMAND_ALL, "+a,-b", NULL, FIELD(features), .help = "LLVM features to add or remove"},
 	{NULL, 'O', KIND_LEVEL, COMMAND_ALL, "0..3", "3", FIELD(opt), .help = "optimisation: 0 is scalar code without fusion"},
+	{"winograd", 0, KIND_TEXT, COMMAND_ALL, "off|f2|f4", "f4", FIELD(winograd_text),
+	 .help = "the largest tiles that 3x3 convolutions are computed in by Winograd's method, where that costs least: none, 2x2 or 4x4 "
+	         "outputs; larger ones are faster and round more"},
 
 	{"passes", 0, KIND_TEXT, COMMAND_ALL, "A,B,...", "by -O", FIELD(passes), .help = "run these passes; see --help-passes"},
 	{"dump-ir", 0, KIND_OPTIONAL, COMMAND_ALL, "PASS", "all passes", FIELD(dump), .help = "print the IR after passes to stderr"},
@@ -386,6 +389,16 @@ static void parse_emit(options *o, diag *d)
 		diag_error(d, DIAG_NOWHERE, "--emit: '%s' is none of obj, lib, shared, asm, llvm, ir, kernels, header, dot", o->emit_text);
 }
 
+static void parse_winograd(options *o, diag *d)
+{
+	static const struct { const char *text; int outputs; } tiles[] = {{"off", 1}, {"f2", 2}, {"f4", 4}};
+	for (size_t i = 0; o->winograd_text && i < sizeof tiles / sizeof *tiles; i++)
+		if (!strcmp(o->winograd_text, tiles[i].text))
+			o->winograd = tiles[i].outputs;
+	if (o->winograd_text && !o->winograd)
+		diag_error(d, DIAG_NOWHERE, "--winograd: '%s' is none of off, f2, f4", o->winograd_text);
+}
+
 static void parse_report(options *o, diag *d)
 {
 	if (!o->report_text)
@@ -399,6 +412,7 @@ static void resolve(options *o, diag *d)
 {
 	parse_emit(o, d);
 	parse_report(o, d);
+	parse_winograd(o, d);
 	for (int i = 0; i < o->dim_texts.n; i++)
 		parse_dim(o, o->dim_texts.v[i], d);
 	for (int i = 0; i < o->input_texts.n; i++)

@@ -46,7 +46,7 @@ typedef struct options {
 
 	/* as written */
 	vec(const char *) dim_texts, input_texts, const_texts, outputs;
-	const char *emit_text, *report_text;
+	const char *emit_text, *report_text, *winograd_text;
 
 	/* of the network */
 	vec(dim_range) dims;
@@ -54,7 +54,7 @@ typedef struct options {
 	vec(input_source) sources, fixed;
 	/* of the code */
 	const char *triple, *cpu, *features;
-	int opt;
+	int opt, winograd; /* winograd: as in pass_ctx */
 	bool sanitize, debug_info;
 	/* of the pipeline */
 	const char *passes, *dump; /* dump: a pass, "" all, NULL none */

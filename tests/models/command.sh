@@ -79,6 +79,7 @@ refuses "unknown element type" --input "image=f33[1]" "$model"
 refuses "unknown CPU 'z80'" --cpu=z80 "$model"
 refuses "no target for the architecture" --target=z80-linux "$model"
 refuses "but --target says" --target=aarch64-linux-gnu --cpu=x86-64 "$model"
+refuses "none of off, f2, f4" --winograd=f8 "$model"
 refuses "there is no pass 'fuze'" --passes=fuze --emit=ir "$model"
 refuses "nothing.onnx" nothing.onnx
 refuses "one model at a time" "$model" "$model"

@@ -37,6 +37,8 @@ static const struct { const char *words[MAX_WORDS]; const char *error; } lines[]
 	{{"m.onnx", "--input", "x=f32"}, "NAME=TYPE"},
 	{{"m.onnx", "--input", "x=f32[1,,2]"}, "is no dimension"},
 	{{"m.onnx", "--input", "x=f32[1,2a]"}, "is no dimension"},
+	{{"bench", "m.onnx", "--winograd=f2"}, NULL},
+	{{"m.onnx", "--winograd=f3"}, "is none of off, f2, f4"},
 	{{"m.onnx", "--report=xml"}, "is not json"},
 };
 
