@@ -3,10 +3,11 @@
  *   requires types, layouts and strategies; keeps the graph; sets place, group and alias, may insert copies into concats
  *       %2 = conv %0, %1                    =>   %2 = conv %0, %1 @local @group %3
  *       %3 = map %2 { max(%0, 0.0) }             %3 = map %2 { max(%0, 0.0) }
- * In order: operands of a concat are written in place; rows (fuse_rows.c) keep folds and maps over the same rows together; maps after a
+ * In order: operands of a concat are written in place; attention (fuse_attention.c) and rows (fuse_rows.c) keep folds and maps over the same rows together; maps after a
  * fold, contraction or convolution become its epilogue; views and single-use maps are computed where they are used.   */
 #include "ir/graph_build.h"
 #include "passes/access.h"
+#include "passes/attention.h"
 #include "passes/fuse.h"
 #include "passes/fuse_group.h"
 #include "passes/strategy.h"
@@ -273,10 +274,14 @@ bool pass_fuse(graph *g, pass_ctx *ctx)
 		n->order = order++;
 	}
 	use_map *m = use_map_new(ctx->scratch, g);
+	fuse_attention(g, m);
 	fuse_rows(g, m);
 	for_each_node(n, g)
 		if (is_fold(n) && is_alone(n) && !n->mark)
 			fuse_epilogue(m, g, n);
+	for_each_node(n, g) /* inner nodes follow the product into the group of its epilogue */
+		if (n->group && n->group != n && n->group->group)
+			n->group = n->group->group;
 	inline_producers(g, ctx);
 	for_each_node(n, g) {
 		n->mark = NULL;

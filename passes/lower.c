@@ -167,9 +167,12 @@ static bool has_rows(const group_lowering *gl)
 	return false;
 }
 
-/* The one value kept local whose coordinates are the root's own: a fold whose epilogue is the root. */
+/* The one value kept local whose coordinates are the root's own: a fold whose epilogue is the root.  Of attention, its product. */
 static node *anchor_of(const group_lowering *gl)
 {
+	for (int i = 0; i < gl->members.n; i++)
+		if (strcmp(node_word(gl->members.v[i], "strategy", ""), "attention") == 0)
+			return gl->members.v[i];
 	if (op_table[gl->root->op].form == FORM_REDUCE)
 		return has_rows(gl) ? NULL : gl->root;
 	node *anchor = NULL;
@@ -186,12 +189,15 @@ static node *anchor_of(const group_lowering *gl)
 
 static void count_work(group_lowering *gl, const node *anchor)
 {
-	sym *n = value_size(gl->out);
-	if (anchor) {
-		coord at = coord_of_dims(gl->b.syms, anchor->out[0], "i");
+	sym *n = anchor ? sym_const(gl->b.syms, 0) : value_size(gl->out);
+	for (int i = 0; anchor && i < gl->members.n; i++) {
+		const node *m = gl->members.v[i];
+		if (m != anchor && m->op != OP_CONTRACT)
+			continue;
+		coord at = coord_of_dims(gl->b.syms, m->out[0], "i");
 		reduction r = {0};
-		elem_reduction(&gl->b.elem, anchor, at, &r);
-		n = sym_muli(sym_mul(value_size(anchor->out[0]), sym_product(gl->b.syms, r.extent, r.n)), 2);
+		elem_reduction(&gl->b.elem, m, at, &r);
+		n = sym_add(n, sym_muli(sym_mul(value_size(m->out[0]), sym_product(gl->b.syms, r.extent, r.n)), 2));
 	}
 	gl->b.k->flops = n;
 }

@@ -33,6 +33,7 @@ typedef struct group_lowering {
 	vec(storage *) args;
 	vec(storage *) scratch; /* those among args that hold nothing before or behind the kernel */
 	struct rows *rows;     /* of a row kernel being written (lower_rows.c) */
+	struct block_lowering *attention; /* of attention (lower_attention.c) */
 } group_lowering;
 
 /* How a value computed inside the kernel is read. */

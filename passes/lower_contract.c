@@ -7,16 +7,10 @@
  *   gemm           B constant, packed as [other columns..., panel, summed..., vectors * lanes]
  *   gemm_in_place  B computed while running; copied first if the lanes would not be contiguous in it                     */
 #include "passes/access.h"
-#include "passes/strategy.h"
+#include "passes/contract.h"
 
 #include <assert.h>
 #include <string.h>
-
-typedef struct letters {
-	char text[3][MAX_RANK + 1]; /* operand 0, operand 1, result */
-	int a, b;                   /* operand numbers of A (rows) and B (columns) */
-	char column;                /* the letter lanes run over */
-} letters;
 
 static bool split_equation(const node *n, letters *l)
 {
@@ -35,7 +29,7 @@ static bool split_equation(const node *n, letters *l)
 	return s && part == 2;
 }
 
-static bool in(const letters *l, int part, char letter)
+bool letter_in(const letters *l, int part, char letter)
 {
 	return strchr(l->text[part], letter) != NULL;
 }
@@ -52,37 +46,36 @@ static char innermost(const node *n, const letters *l)
 	return 0;
 }
 
-/* False when the lanes would run over a batch letter, or a letter is summed in one operand alone. */
-static bool classify(const node *n, letters *l)
+bool contract_letters(const node *n, letters *l)
 {
 	if (!split_equation(n, l))
 		return false;
 	l->column = innermost(n, l);
-	if (!l->column || in(l, 0, l->column) == in(l, 1, l->column))
+	if (!l->column || letter_in(l, 0, l->column) == letter_in(l, 1, l->column))
 		return false;
-	l->b = in(l, 1, l->column) ? 1 : 0;
+	l->b = letter_in(l, 1, l->column) ? 1 : 0;
 	l->a = 1 - l->b;
 	for (int part = 0; part < 2; part++)
 		for (const char *c = l->text[part]; *c; c++)
-			if (!in(l, 1 - part, *c) && !in(l, 2, *c))
+			if (!letter_in(l, 1 - part, *c) && !letter_in(l, 2, *c))
 				return false;
 	return true;
 }
 
-static sym *extent_of(const node *n, const letters *l, char letter)
+sym *letter_extent(const node *n, const letters *l, char letter)
 {
-	int part = in(l, 0, letter) ? 0 : 1;
+	int part = letter_in(l, 0, letter) ? 0 : 1;
 	return n->in[part]->dims[strchr(l->text[part], letter) - l->text[part]];
 }
 
 static bool is_batch(const letters *l, char c)
 {
-	return in(l, 0, c) && in(l, 1, c) && in(l, 2, c);
+	return letter_in(l, 0, c) && letter_in(l, 1, c) && letter_in(l, 2, c);
 }
 
-static bool is_summed(const letters *l, char c)
+bool letter_is_summed(const letters *l, char c)
 {
-	return in(l, 0, c) && in(l, 1, c) && !in(l, 2, c);
+	return letter_in(l, 0, c) && letter_in(l, 1, c) && !letter_in(l, 2, c);
 }
 
 /* Rows of the whole product (-1: dynamic): decides the register tile. */
@@ -90,9 +83,9 @@ static int64_t rows_of(const node *n, const letters *l)
 {
 	int64_t rows = 1, extent;
 	for (const char *c = l->text[l->a]; *c; c++) {
-		if (is_batch(l, *c) || is_summed(l, *c))
+		if (is_batch(l, *c) || letter_is_summed(l, *c))
 			continue;
-		if (!sym_is_const(extent_of(n, l, *c), &extent))
+		if (!sym_is_const(letter_extent(n, l, *c), &extent))
 			return -1;
 		rows *= extent;
 	}
@@ -100,11 +93,7 @@ static int64_t rows_of(const node *n, const letters *l)
 }
 
 /* ---- lowering both ---------------------------------------------------------------------------------------------------------- */
-typedef struct letter_vars {
-	sym *of[128];
-} letter_vars;
-
-static coord coord_of(const letters *l, int part, const letter_vars *v)
+coord letter_coord(const letters *l, int part, const letter_vars *v)
 {
 	coord at = {.rank = (int)strlen(l->text[part])};
 	for (int i = 0; i < at.rank; i++)
@@ -112,7 +101,7 @@ static coord coord_of(const letters *l, int part, const letter_vars *v)
 	return at;
 }
 
-static sym *letter_loop(loop_list *list, sym_ctx *syms, char letter, sym *extent)
+sym *letter_loop(loop_list *list, sym_ctx *syms, char letter, sym *extent)
 {
 	if (sym_is(extent, 1))
 		return sym_const(syms, 0);
@@ -131,7 +120,7 @@ static void result_loops(const node *n, const letters *l, sym_ctx *syms, letter_
 		char c = l->text[2][axis];
 		if (c == l->column)
 			continue;
-		bool row = in(l, l->a, c) && !in(l, l->b, c);
+		bool row = letter_in(l, l->a, c) && !letter_in(l, l->b, c);
 		v->of[(int)c] = letter_loop(row ? rows : outer, syms, c, out->dims[axis]);
 	}
 }
@@ -165,13 +154,13 @@ static void lower_gemm(group_lowering *gl, node *n, const letters *l, tile_probl
 	loop_list rows = {0};
 	tp->anchor = n;
 	result_loops(n, l, syms, &v, &rows, &tp->outer);
-	tp->col_extent = extent_of(n, l, l->column);
+	tp->col_extent = letter_extent(n, l, l->column);
 	v.of[(int)l->column] = tp->col = sym_loop(syms, "n", tp->col_extent);
 	for (const char *c = l->text[l->b]; *c; c++)
-		if (is_summed(l, *c))
-			v.of[(int)*c] = letter_loop(&tp->red, syms, *c, extent_of(n, l, *c));
-	tp->at = coord_of(l, 2, &v);
-	tp->a = kb_read(&gl->b, n->in[l->a], coord_of(l, l->a, &v));
+		if (letter_is_summed(l, *c))
+			v.of[(int)*c] = letter_loop(&tp->red, syms, *c, letter_extent(n, l, *c));
+	tp->at = letter_coord(l, 2, &v);
+	tp->a = kb_read(&gl->b, n->in[l->a], letter_coord(l, l->a, &v));
 	tp->b = b_element(gl, n, l, &v, columns);
 	substitution merged = {0};
 	merge_rows(gl, tp, &rows, &merged);
@@ -188,10 +177,10 @@ bool gemm_applies(const node *n, const pass_ctx *ctx)
 {
 	(void)ctx;
 	letters l;
-	if (!computes_in_f32(n) || !classify(n, &l) || !value_is_const(n->in[l.b]) || n->in[l.b]->layout)
+	if (!computes_in_f32(n) || !contract_letters(n, &l) || !value_is_const(n->in[l.b]) || n->in[l.b]->layout)
 		return false;
 	for (const char *c = l.text[l.b]; *c; c++)
-		if (!sym_is_const(extent_of(n, &l, *c), NULL))
+		if (!sym_is_const(letter_extent(n, &l, *c), NULL))
 			return false;
 	return true;
 }
@@ -208,18 +197,18 @@ void gemm_pack(node *n, pass_ctx *ctx)
 {
 	graph *g = n->graph;
 	letters l;
-	classify(n, &l);
+	contract_letters(n, &l);
 	value *b = n->in[l.b];
 	int perm[MAX_RANK], k = 0, heads;
 	int64_t dims[MAX_RANK] = {0};
 	for (int i = 0; i < b->rank; i++)
 		dims[i] = sym_value(b->dims[i]);
 	for (int i = 0; i < b->rank; i++)
-		if (!is_summed(&l, l.text[l.b][i]) && l.text[l.b][i] != l.column)
+		if (!letter_is_summed(&l, l.text[l.b][i]) && l.text[l.b][i] != l.column)
 			perm[k++] = i;
 	heads = k;
 	for (int i = 0; i < b->rank; i++)
-		if (is_summed(&l, l.text[l.b][i]))
+		if (letter_is_summed(&l, l.text[l.b][i]))
 			perm[k++] = i;
 	perm[k] = (int)(strchr(l.text[l.b], l.column) - l.text[l.b]);
 	int64_t n_columns = dims[perm[k]], depth = 1, head = 1;
@@ -249,7 +238,7 @@ static const expr *packed_element(group_lowering *gl, const node *n, const lette
 		char c = l->text[l->b][i];
 		if (c == l->column)
 			continue;
-		sym **index = is_summed(l, c) ? &depth : &head;
+		sym **index = letter_is_summed(l, c) ? &depth : &head;
 		*index = sym_add(sym_mul(*index, b->dims[i]), v->of[(int)c]);
 	}
 	sym *col = v->of[(int)l->column];
@@ -260,7 +249,7 @@ static const expr *packed_element(group_lowering *gl, const node *n, const lette
 void gemm_lower(group_lowering *gl, node *n)
 {
 	letters l;
-	classify(n, &l);
+	contract_letters(n, &l);
 	int64_t columns = sym_value(n->in[n->n_in - 1]->dims[3]);
 	tile_problem tp = {.vectors = (int)(columns / target_lanes(gl->b.target, F32))};
 	lower_gemm(gl, n, &l, &tp, packed_element, columns);
@@ -271,7 +260,7 @@ bool gemm_in_place_applies(const node *n, const pass_ctx *ctx)
 {
 	(void)ctx;
 	letters l;
-	return computes_in_f32(n) && classify(n, &l);
+	return computes_in_f32(n) && contract_letters(n, &l);
 }
 
 double gemm_in_place_cost(const node *n, const pass_ctx *ctx)
@@ -299,7 +288,7 @@ void gemm_in_place_pack(node *n, pass_ctx *ctx)
 {
 	graph *g = n->graph;
 	letters l;
-	classify(n, &l);
+	contract_letters(n, &l);
 	if (lanes_contiguous(n, &l, ctx->scratch))
 		return;
 	value *b = n->in[l.b];
@@ -308,7 +297,7 @@ void gemm_in_place_pack(node *n, pass_ctx *ctx)
 	for (int pass = 0; pass < 3; pass++)
 		for (int i = 0; i < b->rank; i++) {
 			char c = l.text[l.b][i];
-			int class = c == l.column ? 2 : is_summed(&l, c) ? 1 : 0;
+			int class = c == l.column ? 2 : letter_is_summed(&l, c) ? 1 : 0;
 			if (class == pass)
 				order->order[k++] = i;
 		}
@@ -320,15 +309,15 @@ void gemm_in_place_pack(node *n, pass_ctx *ctx)
 static const expr *plain_element(group_lowering *gl, const node *n, const letters *l, const letter_vars *v, int64_t columns)
 {
 	(void)columns;
-	return kb_read(&gl->b, n->in[l->b], coord_of(l, l->b, v));
+	return kb_read(&gl->b, n->in[l->b], letter_coord(l, l->b, v));
 }
 
 void gemm_in_place_lower(group_lowering *gl, node *n)
 {
 	letters l;
-	classify(n, &l);
+	contract_letters(n, &l);
 	int64_t columns;
-	if (!sym_is_const(extent_of(n, &l, l.column), &columns))
+	if (!sym_is_const(letter_extent(n, &l, l.column), &columns))
 		columns = 64;
 	tile_problem tp = {.vectors = tile_vectors(gl->b.target, rows_of(n, &l), columns)};
 	lower_gemm(gl, n, &l, &tp, plain_element, 0);

@@ -225,6 +225,8 @@ static void finish_row(tile *t, const substitution *s, const expr *acc)
 	group_lowering *gl = t->gl;
 	kernel_builder *b = &gl->b;
 	if (t->tp->to) {
+		if (t->tp->plus)
+			acc = expr_binary(b->exprs, EXPR_ADD, expr_substitute(b, s, t->tp->plus), acc);
 		kb_store(b, t->tp->to, sym_substitute(s, t->tp->to_index), acc);
 		return;
 	}

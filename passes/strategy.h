@@ -59,6 +59,7 @@ typedef struct tile_problem {
 	int64_t a_row_bytes;   /* memory of A behind one step of the blocked row axis, for cache blocking; 0 = unknown */
 	buffer *to;            /* not NULL: sums go there as they are, at to_index of row and column, and finish is the caller's */
 	sym *to_index;
+	const expr *plus;      /* not NULL: added to those sums; must not read what they are stored over, since rows may be computed twice */
 } tile_problem;
 
 void lower_tile(group_lowering *gl, tile_problem *tp);

@@ -458,9 +458,73 @@ def rows_dynamic(directory):
     net.write()
 
 
+# ---- attention --------------------------------------------------------------------------------------------------------------
+
+
+def softmax_row(x):
+    """0 where no score is finite: what networks make of 0/0."""
+    most = max(x, default=-math.inf)
+    if most == -math.inf:
+        return [0.0] * len(x)
+    e = [math.exp(v - most) for v in x]
+    return [v / sum(e) for v in e]
+
+
+def attend(q, k, v, mask):
+    """H heads of rows q, keys k and values v; `mask` is added to the scores of all heads."""
+    (h, m, d), n, w = q.dims, k.dims[1], v.dims[2]
+    p = {(a, i): softmax_row([sum(q.at(a, i, c) * k.at(a, j, c) for c in range(d)) * 0.5 + mask.at(i, j) for j in range(n)]) for a in range(h) for i in range(m)}
+    return make([h, m, w], lambda a, i, c: max(sum(p[a, i][j] * v.at(a, j, c) for j in range(n)), -1))
+
+
+def masked(m, n):
+    """Causal, one row without any score, one with scores at the very end alone."""
+    def bias(i, j):
+        if i == 3 or (i == 5 and j < n - 1) or (i != 5 and j > i + n - m):
+            return -math.inf
+        return (i + 2 * j) % 3 - 1
+    return make([m, n], bias)
+
+
+def add_attention(net, sets, dims):
+    """Scores with a scale and a mask, softmax, the product, and an epilogue."""
+    h, m, n, d, w = dims
+    q, k = [small([2, s[0], 4], 1) for s in sets], [small([2, s[1], 4], 2) for s in sets]
+    v, mask = [small([2, s[1], w], 3) for s in sets], [masked(*s) for s in sets]
+    for name, shape, data in (("q", [h, m, d], q), ("k", [h, n, d], k), ("v", [h, n, w], v), ("mask", [m, n], mask)):
+        net.input(name, shape, data)
+    full, reduced = "f32[%s,%s,%s]" % (h, m, n), "f32[%s,%s,1]" % (h, m)
+    net.add("%%kt = transpose %%k {perm=[0,2,1]} : f32[%s,%s,%s]" % (h, d, n))
+    net.add("%%1 = contract %%q, %%kt {equation=\"hmk,hkn->hmn\"} : %s" % full)
+    net.add("%%2 = map %%1, %%mask { %%0 * 0.5 + %%1 } : %s" % full)
+    net.add("%%3 = reduce %%2 {axes=[2], op=max} : %s" % reduced)
+    net.add("%%4 = map %%2, %%3 { exp(%%0 - %%1) } : %s" % full)
+    net.add("%%5 = reduce %%4 {axes=[2], op=sum} : %s" % reduced)
+    net.add("%%6 = map %%4, %%5 { %%0 / %%1 } : %s" % full)
+    net.add("%%7 = map %%6 { select(isnan(%%0), 0.0, %%0) } : %s" % full)
+    net.add("%%8 = contract %%7, %%v {equation=\"hmk,hkn->hmn\"} : f32[%s,%s,%s]" % (h, m, w))
+    net.add("%%y = map %%8 { max(%%0, -1.0) } : f32[%s,%s,%s]" % (h, m, w))
+    net.output("y", [h, m, w], [attend(*t) for t in zip(q, k, v, mask)])
+
+
+def attention(directory, m, n):
+    """Sizes known: blocks of rows and of keys that end evenly or not."""
+    net = Net(directory)
+    m, n = int(m), int(n)
+    add_attention(net, [(m, n)], (2, m, n, 4, 20))
+    net.write()
+
+
+def attention_dynamic(directory):
+    """Rows and keys unknown, among them one row, no keys and several blocks of both."""
+    net = Net(directory)
+    add_attention(net, [(1, 1), (1, 200), (3, 7), (5, 0), (37, 193), (70, 400)], (2, "M", "N", 4, 20))
+    net.write()
+
+
 KINDS = {
     "contract": contract, "contract-dynamic": contract_dynamic, "contract-forms": contract_forms, "conv": convolutions,
     "conv-dynamic": convolutions_dynamic, "winograd": winograd, "winograd-dynamic": winograd_dynamic,
-    "rows": rows, "rows-dynamic": rows_dynamic,
+    "rows": rows, "rows-dynamic": rows_dynamic, "attention": attention, "attention-dynamic": attention_dynamic,
 }
 KINDS[sys.argv[1]](*sys.argv[2:])
