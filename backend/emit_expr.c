@@ -122,6 +122,13 @@ static LLVMValueRef absolute(emitter *e, dtype t, LLVMValueRef x)
 	return cg_intrinsic(&e->c, "llvm.abs", (LLVMTypeRef[]){LLVMTypeOf(x)}, 1, args, 2);
 }
 
+static LLVMValueRef byte_at(emitter *e, LLVMValueRef address)
+{
+	LLVMTypeRef i8 = cg_int(&e->c, 8), pointer = LLVMPointerTypeInContext(e->m->context, 0);
+	LLVMValueRef byte = LLVMBuildLoad2(e->c.b, i8, LLVMBuildIntToPtr(e->c.b, address, pointer, ""), "");
+	return LLVMBuildZExt(e->c.b, byte, LLVMTypeOf(address), "");
+}
+
 static LLVMValueRef unary(emitter *e, const expr *x, LLVMValueRef a)
 {
 	LLVMBuilderRef b = e->c.b;
@@ -140,6 +147,7 @@ static LLVMValueRef unary(emitter *e, const expr *x, LLVMValueRef a)
 	case EXPR_TRUNC: return is_float ? round_float(&e->c, x->op, a) : a;
 	case EXPR_SQRT: return cg_intrinsic1(&e->c, "llvm.sqrt", a);
 	case EXPR_ISNAN: return LLVMBuildFCmp(b, LLVMRealUNO, a, a, "");
+	case EXPR_BYTE: return byte_at(e, a);
 	default: return vecmath_unary(&e->c, x->op, a);
 	}
 }
@@ -450,7 +458,7 @@ static bool is_scalar_var(const sym *var, void *user)
 static bool is_access(const expr *x, void *user)
 {
 	(void)user;
-	return x->op == EXPR_LOAD || (x->op == EXPR_INDEX && sym_any_var(x->index, is_scalar_var, NULL));
+	return x->op == EXPR_LOAD || x->op == EXPR_BYTE || (x->op == EXPR_INDEX && sym_any_var(x->index, is_scalar_var, NULL));
 }
 
 /* Both sides may be evaluated, each for its own lanes. */

@@ -270,7 +270,9 @@ static LLVMValueRef define_strings(weights *w, LLVMModuleRef m, const storage *s
 		LLVMValueRef row[] = {private_constant(m, bytes, ""), LLVMConstInt(size, text[i].len, false)};
 		rows[i] = LLVMConstStructInContext(c, row, 2, false);
 	}
-	return private_constant(m, LLVMConstArray2(type, rows, n), "");
+	LLVMValueRef all = private_constant(m, LLVMConstArray2(type, rows, n), "");
+	LLVMSetAlignment(all, BUFFER_ALIGN);
+	return all;
 }
 
 static LLVMValueRef strings_address(weights *w, LLVMModuleRef m, const storage *s)

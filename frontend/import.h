@@ -22,7 +22,8 @@ struct onnx_op {
 	int versions[MAX_VERSIONS]; /* ascending; 0 ends */
 	value *(*import)(importer *im, const onnx_node *n);
 	int arg; /* for importers that serve several rows */
-	bool takes_containers;
+	bool takes_containers; /* sequences and optionals */
+	bool takes_words;      /* words of texts */
 };
 
 struct onnx_node {
@@ -129,7 +130,9 @@ const expr *sym_number(importer *im, sym *s, dtype t); /* a symbolic integer as 
 #define ONNX(name, domain, versions, function)         value *function(importer *im, const onnx_node *n);
 #define ONNX_AS(name, domain, versions, function, arg) value *function(importer *im, const onnx_node *n);
 #define ONNX_OF(name, domain, versions, function)      value *function(importer *im, const onnx_node *n);
+#define ONNX_WORDS(name, domain, versions, function)   value *function(importer *im, const onnx_node *n);
 #include "frontend/onnx_ops.def"
+#undef ONNX_WORDS
 #undef ONNX
 #undef ONNX_AS
 #undef ONNX_OF

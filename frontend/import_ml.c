@@ -1,6 +1,8 @@
 /* Operators of ai.onnx.ml that are plain arithmetic on tensors. */
 #include "frontend/import_ml.h"
 
+#include "frontend/import_strings.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -140,12 +142,6 @@ value *import_linear_regressor(importer *im, const onnx_node *n)
 	return transform(im, n, linear(im, n, x, attr_int(im, n, "targets", 1)));
 }
 
-value *ml_labels(importer *im, value *indices, int_list labels)
-{
-	value *all = build_const(im->graph, tensor_vector_i64(im->a, labels.v, labels.n), NULL);
-	return build_gather(im->graph, all, indices, 0);
-}
-
 /* One score for two classes: the second one's. */
 static value *two_columns(importer *im, value *score)
 {
@@ -159,15 +155,13 @@ value *import_linear_classifier(importer *im, const onnx_node *n)
 {
 	static const int axis = 1;
 	value *x = batch_of_features(im, n);
-	if (attr_given(n, "classlabels_strings"))
-		refuse(im, n, "labels that are strings are not supported");
-	int_list labels = attr_ints_required(im, n, "classlabels_ints");
+	int classes = class_count(im, n, "classlabels_ints", "classlabels_strings");
 	float_list intercepts = attr_floats(im, n, "intercepts");
 	attr_ignore(n, "multi_class");
-	int64_t rows = intercepts.given ? intercepts.n : labels.n;
-	bool binary = rows == 1 && labels.n == 2;
-	if (!binary && rows != labels.n)
-		refuse(im, n, "%lld scores for %d classes", (long long)rows, labels.n);
+	int64_t rows = intercepts.given ? intercepts.n : classes;
+	bool binary = rows == 1 && classes == 2;
+	if (!binary && rows != classes)
+		refuse(im, n, "%lld scores for %d classes", (long long)rows, classes);
 	value *scores = linear(im, n, x, rows), *winner;
 	if (binary) {
 		const expr *second = op2n(im, EXPR_GT, operand(im, 0, scores), 0);
@@ -177,7 +171,7 @@ value *import_linear_classifier(importer *im, const onnx_node *n)
 	}
 	scores = transform(im, n, scores);
 	set_result(n, 1, binary ? two_columns(im, scores) : scores);
-	return ml_labels(im, build_squeeze(im->graph, winner, &axis, 1), labels);
+	return class_labels(im, n, build_squeeze(im->graph, winner, &axis, 1), "classlabels_ints", "classlabels_strings");
 }
 
 /* ---- features ------------------------------------------------------------------------------------------------------------- */

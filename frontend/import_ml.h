@@ -7,4 +7,3 @@
 value *ml_batch(importer *im, const onnx_node *n); /* input 0 as numbers [batch, features] in f32 or f64 */
 /* Scores [batch, classes] after "NONE", "SOFTMAX", "LOGISTIC" or "SOFTMAX_ZERO"; other words are refused. */
 value *ml_transform(importer *im, const onnx_node *n, value *scores, const char *how);
-value *ml_labels(importer *im, value *indices, int_list labels); /* of indices [batch] */

@@ -1,4 +1,6 @@
 /* Operators that only rearrange: views, joins, cuts, borders, and the values that shapes are computed from. */
+#include "frontend/container.h"
+#include "frontend/import_strings.h"
 #include "frontend/onnx_attr.h"
 
 #include <math.h>
@@ -223,6 +225,8 @@ value *import_flatten(importer *im, const onnx_node *n)
 {
 	value *x = input(im, n, 0);
 	int64_t axis = attr_int(im, n, "axis", 1);
+	if (is_container(x))
+		return joined_words(im, n, x, axis);
 	if (axis < -x->rank || axis > x->rank)
 		refuse(im, n, "axis %lld is out of range for rank %d", (long long)axis, x->rank);
 	int at = (int)(axis < 0 ? axis + x->rank : axis);

@@ -9,6 +9,7 @@
  * Multi-class Classification by Pairwise Coupling" (2004), an iteration that ends for each row when it is near enough: its rule is
  * part of the result. */
 #include "frontend/import_ml.h"
+#include "frontend/import_strings.h"
 #include "frontend/region.h"
 
 #include <string.h>
@@ -314,6 +315,11 @@ static value *pair_columns(importer *im, const onnx_node *n, value *scores, int6
 	return logistic ? ml_transform(im, n, both, how) : both;
 }
 
+static value *labels(importer *im, const onnx_node *n, value *winners)
+{
+	return class_labels(im, n, winners, "classlabels_ints", "classlabels_strings");
+}
+
 /* ai.onnx.ml SVMClassifier-1. */
 value *import_svm_classifier(importer *im, const onnx_node *n)
 {
@@ -321,9 +327,7 @@ value *import_svm_classifier(importer *im, const onnx_node *n)
 	float_list a = attr_floats(im, n, "prob_a"), b = attr_floats(im, n, "prob_b");
 	int_list per_class = attr_ints(im, n, "vectors_per_class");
 	const char *how = attr_word(im, n, "post_transform", "NONE SOFTMAX LOGISTIC SOFTMAX_ZERO PROBIT");
-	if (attr_given(n, "classlabels_strings"))
-		refuse(im, n, "labels that are strings are not supported");
-	int_list labels = attr_ints_required(im, n, "classlabels_ints");
+	int classes = class_count(im, n, "classlabels_ints", "classlabels_strings");
 	int64_t vectors = 0;
 	for (int i = 0; i < per_class.n; i++) {
 		if (per_class.v[i] < 0 || per_class.v[i] > s.vectors.n)
@@ -331,20 +335,20 @@ value *import_svm_classifier(importer *im, const onnx_node *n)
 		vectors += per_class.v[i];
 	}
 	if (vectors == 0) {
-		value *scores = plus(im, products(&s, s.coefficients.v, s.coefficients.n, labels.n), s.rho.v[0]);
-		set_result(n, 1, labels.n > 1 ? ml_transform(im, n, scores, how) : scores);
-		return ml_labels(im, linear_winner(im, &s, scores, labels.n), labels);
+		value *scores = plus(im, products(&s, s.coefficients.v, s.coefficients.n, classes), s.rho.v[0]);
+		set_result(n, 1, classes > 1 ? ml_transform(im, n, scores, how) : scores);
+		return labels(im, n, linear_winner(im, &s, scores, classes));
 	}
-	if (per_class.n != labels.n || labels.n < 2 || labels.n > MAX_CLASSES)
-		refuse(im, n, "vectors of %d classes and %d labels are not supported, only of 2 to %d", per_class.n, labels.n, MAX_CLASSES);
+	if (per_class.n != classes || classes < 2 || classes > MAX_CLASSES)
+		refuse(im, n, "vectors of %d classes and %d labels are not supported, only of 2 to %d", per_class.n, classes, MAX_CLASSES);
 	value *scores = pair_scores(&s, per_class, vectors);
 	if (a.given || b.given) {
-		if (a.n != b.n || a.n < pairs_of(labels.n))
-			refuse(im, n, "prob_a has %d entries and prob_b %d, need %lld", a.n, b.n, (long long)pairs_of(labels.n));
-		value *p = class_probabilities(im, n, pair_probabilities(im, scores, a, b, labels.n), labels.n);
+		if (a.n != b.n || a.n < pairs_of(classes))
+			refuse(im, n, "prob_a has %d entries and prob_b %d, need %lld", a.n, b.n, (long long)pairs_of(classes));
+		value *p = class_probabilities(im, n, pair_probabilities(im, scores, a, b, classes), classes);
 		set_result(n, 1, ml_transform(im, n, p, how));
 	} else {
-		set_result(n, 1, pair_columns(im, n, scores, labels.n, how));
+		set_result(n, 1, pair_columns(im, n, scores, classes, how));
 	}
-	return ml_labels(im, voted(im, scores, labels.n), labels);
+	return labels(im, n, voted(im, scores, classes));
 }

@@ -4,6 +4,7 @@
  * moves [batch, trees] node numbers down, without branches: each step is one map that looks up the table and the features.  The votes
  * of the leaves that are reached are then looked up and folded over the trees. */
 #include "frontend/import_ml.h"
+#include "frontend/import_strings.h"
 #include "frontend/region.h"
 
 #include <math.h>
@@ -347,9 +348,14 @@ value *import_tree_regressor(importer *im, const onnx_node *n)
 	return narrow(im, ml_transform(im, n, scores, transform_word(im, n)), F32);
 }
 
+static value *labels(importer *im, const onnx_node *n, value *winners)
+{
+	return class_labels(im, n, winners, "classlabels_int64s", "classlabels_strings");
+}
+
 /* Two classes and votes for one of them only: its score s stands for both.  With weights that are probabilities, the columns are
  * 1 - s and s, and the second wins above a half; else -s and s, and it wins above 0. */
-static value *binary_result(importer *im, const onnx_node *n, const forest *f, value *score, int_list labels)
+static value *binary_result(importer *im, const onnx_node *n, const forest *f, value *score)
 {
 	bool positive = true, logistic = strcmp(transform_word(im, n), "LOGISTIC") == 0;
 	int axis = 1;
@@ -365,7 +371,7 @@ static value *binary_result(importer *im, const onnx_node *n, const forest *f, v
 	const expr *wins = op2n(im, EXPR_GT, s, positive ? 0.5 : 0);
 	value *winner = map_as(im, I64, expr_cast(im->exprs, I64, wins), &score, 1);
 	set_result(n, 1, build_concat(im->graph, columns, 2, 1));
-	return ml_labels(im, build_squeeze(im->graph, winner, &axis, 1), labels);
+	return labels(im, n, build_squeeze(im->graph, winner, &axis, 1));
 }
 
 /* ai.onnx.ml TreeEnsembleClassifier-5. */
@@ -373,21 +379,19 @@ value *import_tree_classifier(importer *im, const onnx_node *n)
 {
 	forest f = read_named(im, n, "class");
 	int axis = 1;
-	if (attr_given(n, "classlabels_strings"))
-		refuse(im, n, "labels that are strings are not supported");
-	int_list labels = attr_ints_required(im, n, "classlabels_int64s");
+	int classes = class_count(im, n, "classlabels_int64s", "classlabels_strings");
 	real_list base = reals(im, n, "base_values");
-	bool one = labels.n == 2 && base.n < 2;
+	bool one = classes == 2 && base.n < 2;
 	for (int i = 1; i < f.votes.n; i++)
 		one = one && f.votes.v[i].target == f.votes.v[0].target;
 	for (int i = 0; one && i < f.votes.n; i++)
 		f.votes.v[i].target = 0;
-	f.targets = one ? 1 : labels.n;
+	f.targets = one ? 1 : classes;
 	value *scores = narrow(im, scores_of(&f, base), F32);
 	if (one)
-		return binary_result(im, n, &f, scores, labels);
+		return binary_result(im, n, &f, scores);
 	set_result(n, 1, ml_transform(im, n, scores, transform_word(im, n)));
-	return ml_labels(im, reduce_axes(im, scores, "argmax", &axis, 1, false), labels);
+	return labels(im, n, reduce_axes(im, scores, "argmax", &axis, 1, false));
 }
 
 /* ---- TreeEnsemble ------------------------------------------------------------------------------------------------------------- */

@@ -20,10 +20,12 @@
 #define COM_MICROSOFT "com.microsoft"
 #define VERSIONS(...) {__VA_ARGS__}
 static const onnx_op op_rows[] = {
-#define ONNX(name, domain, versions, importer)         {#name, domain, versions, importer, 0, false},
-#define ONNX_AS(name, domain, versions, importer, arg) {#name, domain, versions, importer, arg, false},
-#define ONNX_OF(name, domain, versions, importer)      {#name, domain, versions, importer, 0, true},
+#define ONNX(name, domain, versions, importer)         {#name, domain, versions, importer, 0, false, false},
+#define ONNX_AS(name, domain, versions, importer, arg) {#name, domain, versions, importer, arg, false, false},
+#define ONNX_OF(name, domain, versions, importer)      {#name, domain, versions, importer, 0, true, false},
+#define ONNX_WORDS(name, domain, versions, importer)   {#name, domain, versions, importer, 0, false, true},
 #include "frontend/onnx_ops.def"
+#undef ONNX_WORDS
 #undef ONNX
 #undef ONNX_AS
 #undef ONNX_OF
@@ -243,8 +245,6 @@ static value *import_tensor_input(importer *im, const char *name, const Onnx__Ty
 			     dtype_name(fixed_value->type));
 	if (fixed_value)
 		return build_const(im->graph, fixed_value, name);
-	if (type == STRING)
-		diag_abandon(im->diag, at, "the input \"%s\" holds strings, which are not supported", name);
 	if (given && given->type != DTYPE_NONE && given->type != type)
 		diag_abandon(im->diag, at, "the input \"%s\" is %s, not %s", name, dtype_name(type), dtype_name(given->type));
 	if (given && given->rank < 0)
@@ -470,6 +470,12 @@ static void check_results(importer *im, onnx_node *n)
 			refuse(im, n, "output %d (\"%s\") is not supported", i, n->proto->output[i]);
 }
 
+static bool takes(const onnx_op *row, value *v)
+{
+	const container *c = container_of(v);
+	return !c || (c->words ? row->takes_words : row->takes_containers);
+}
+
 static void import_node_body(importer *im, onnx_node *n, Onnx__NodeProto **nodes, size_t index, size_t n_nodes)
 {
 	if (++im->n_nodes > MAX_INLINED_NODES)
@@ -480,8 +486,8 @@ static void import_node_body(importer *im, onnx_node *n, Onnx__NodeProto **nodes
 		find_operator(im, n);
 	if (!bind_inputs(im, n, nodes, index, n_nodes))
 		return;
-	for (int i = 0; !f && !n->op->takes_containers && i < n->n_in; i++)
-		if (n->in[i] && is_container(n->in[i]))
+	for (int i = 0; !f && i < n->n_in; i++)
+		if (n->in[i] && !takes(n->op, n->in[i]))
 			refuse(im, n, "input %d is %s, must be a tensor", i, container_word(n->in[i]));
 	if (f)
 		import_call(im, n, f);
@@ -557,18 +563,18 @@ static void import_tensor_output(importer *im, value *v, const char *name, dtype
 			diag_abandon(im->diag, at, "the output \"%s\" is declared twice", name);
 	if (v == &unknown)
 		return;
-	if (v->type == STRING)
-		diag_abandon(im->diag, at, "the output \"%s\" holds strings, which are not supported", name);
 	if (declared != DTYPE_NONE && declared != v->type)
 		diag_abandon(im->diag, at, "the output \"%s\" is declared as %s, but is %s", name, dtype_name(declared), dtype_name(v->type));
 	bool named = !v->def || value_is_output(im->graph, v) || value_is_const(v);
-	graph_output(im->graph, named ? map_as(im, v->type, operand(im, 0, v), &v, 1) : v, free_name(im, name));
+	graph_output(im->graph, named ? build_copy(im->graph, v) : v, free_name(im, name));
 }
 
 /* The tensors of a sequence y are the outputs y.0, y.1 ... */
 static void import_output_value(importer *im, value *v, const char *name, dtype declared)
 {
 	const container *c = container_of(v);
+	if (c && c->words)
+		diag_abandon(im->diag, DIAG_FILE(im->path), "the output \"%s\" holds words of texts, which are not supported", name);
 	if (!c)
 		import_tensor_output(im, v, name, declared);
 	for (int k = 0; c && k < c->n; k++)

@@ -231,6 +231,17 @@ const Onnx__GraphProto *attr_graph(importer *im, const onnx_node *n, const char 
 	return a->g;
 }
 
+text_list attr_texts(importer *im, const onnx_node *n, const char *name)
+{
+	const Onnx__AttributeProto *a = ask(im, n, name, TYPE_STRINGS);
+	if (!a)
+		return (text_list){0};
+	slice *v = new_array(im->a, slice, a->n_strings + 1);
+	for (size_t i = 0; i < a->n_strings; i++)
+		v[i] = (slice){a->strings[i].len ? (const char *)a->strings[i].data : "", a->strings[i].len};
+	return (text_list){v, (int)a->n_strings, true};
+}
+
 string_list attr_strings(importer *im, const onnx_node *n, const char *name)
 {
 	const Onnx__AttributeProto *a = ask(im, n, name, TYPE_STRINGS);

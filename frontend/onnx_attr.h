@@ -34,6 +34,13 @@ typedef struct string_list {
 	bool given;
 } string_list;
 
+typedef struct text_list {
+	const slice *v; /* any bytes, not terminated */
+	int n;
+	bool given;
+} text_list;
+
+text_list attr_texts(importer *im, const onnx_node *n, const char *name);
 string_list attr_strings(importer *im, const onnx_node *n, const char *name);
 const Onnx__GraphProto *attr_graph(importer *im, const onnx_node *n, const char *name); /* refuses when absent */
 float_list attr_floats(importer *im, const onnx_node *n, const char *name);

@@ -105,7 +105,7 @@ static bool is_scalar(const sym *var, void *user)
 
 static bool node_reads(const expr *e)
 {
-	if (e->op == EXPR_LOAD || e->op == EXPR_ARG)
+	if (e->op == EXPR_LOAD || e->op == EXPR_BYTE || e->op == EXPR_ARG)
 		return true;
 	if (e->op == EXPR_INDEX)
 		return sym_any_var(e->index, is_scalar, NULL);

@@ -7,7 +7,7 @@
 typedef struct expr_node {
 	expr e; /* first: an expr * is an expr_node * */
 	expr_ctx *ctx;
-	bool reads;       /* loads, or may once its %i are known: a choice must not execute it needlessly */
+	bool reads;       /* loads (bytes too), or may once its %i are known: a choice must not execute it needlessly */
 	unsigned epoch;   /* last traversal that visited it, which left ... */
 	const expr *memo; /* ... this, if it rebuilds */
 } expr_node;

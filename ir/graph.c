@@ -148,7 +148,7 @@ node *graph_add_regions(graph *g, op kind, value *const *in, int n_in, const att
 		n->out[i] = value_new(g, n, i);
 
 	const char *why = "the type rule gives no reason";
-	if (!op_table[kind].infer(n, &why))
+	if (!op_table[kind].infer(n, &why) || !rule_strings(n, &why))
 		rule_broken(g, why);
 	for (int i = 0; i < n_in; i++)
 		n->in[i]->n_uses++;

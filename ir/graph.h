@@ -179,6 +179,8 @@ attr attr_of_expr(const char *name, const expr *e);
 
 /* ---- reading graphs ---------------------------------------------------------------------------------------------- */
 const attr *node_attr(const node *n, const char *name); /* or NULL */
+/* False with a reason when an operand or result holds strings and the op does not know them; after the type rule. */
+bool rule_strings(const node *n, const char **why);
 int64_t node_int(const node *n, const char *name, int64_t otherwise);
 const char *node_word(const node *n, const char *name, const char *otherwise);
 const int64_t *node_ints(const node *n, const char *name, int *count); /* bug when absent or of another kind */

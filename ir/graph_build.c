@@ -37,7 +37,18 @@ static const expr *arg(graph *g, int i, const value *x) { return expr_arg(g->exp
 
 value *build_map(graph *g, const expr *e, value *const *in, int n_in) { return map_as(g, e->type, e, in, n_in); }
 
-value *build_copy(graph *g, value *x) { return map_as(g, x->type, arg(g, 0, x), &x, 1); }
+/* Strings are picked, all in their order. */
+static value *copy_strings(graph *g, value *x)
+{
+	sym *count = value_size(x);
+	value *places = build_reshape(g, build_iota(g, &count, 1, 0), x->dims, x->rank);
+	return build(g, OP_STR_PICK, (value *[]){build_reshape(g, x, &count, 1), places}, 2, NULL, 0);
+}
+
+value *build_copy(graph *g, value *x)
+{
+	return x->type == STRING ? copy_strings(g, x) : map_as(g, x->type, arg(g, 0, x), &x, 1);
+}
 
 value *build_unary(graph *g, expr_op what, value *x)
 {

@@ -26,6 +26,8 @@ typedef struct program program;
 typedef struct storage storage;
 
 enum { BUFFER_ALIGN = 64 }; /* bytes; of arena slots, constants and local arrays */
+enum { STRING_WORDS = 2 };  /* a kernel sees a string as two i64: the address of its bytes, and how many there are */
+static inline dtype buffer_type(dtype t) { return t == STRING ? I64 : t; } /* of a storage of type t */
 
 /* A linear array a kernel reads or writes; elements, not bytes. */
 struct buffer {

@@ -581,7 +581,7 @@ static step parse_call(reader *r)
 		token arg_at = p->tok;
 		storage *arg = parse_storage_use(r);
 		const buffer *b = s.k->params.v[i];
-		if (arg->type != b->type)
+		if (buffer_type(arg->type) != b->type)
 			parse_error_at(p, arg_at, "%%%s is %s, parameter '%s' of @%s is %s", arg->name, dtype_name(arg->type), b->name,
 			               name, dtype_name(b->type));
 		vec_push(p->a, &s.args, arg);

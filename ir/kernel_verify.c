@@ -163,6 +163,9 @@ static bool check_sym(verifier *v, const sym *s) { return !sym_any_var(s, bad_va
 
 static bool bad_leaf(const expr *e, void *user)
 {
+	verifier *v = user;
+	if (e->op == EXPR_BYTE && v->vector)
+		return !fail(v, "a byte is read in a vector loop");
 	if (e->op == EXPR_LOAD || e->op == EXPR_INDEX)
 		if (!check_sym(user, e->index))
 			return true;
@@ -564,10 +567,11 @@ static bool is_ready(const storage *s, const map *written)
 
 static bool check_arg(verifier *v, const kernel *k, const buffer *b, const storage *s, const map *written)
 {
-	if (s->type != b->type)
+	sym *size = s->type == STRING ? sym_muli(s->size, STRING_WORDS) : s->size;
+	if (buffer_type(s->type) != b->type)
 		return fail(v, "call of @%s: %%%s is %s, '%s' is %s", k->name, s->name, dtype_name(s->type), b->name,
 		            dtype_name(b->type));
-	if (s->size != b->size && sym_proves_lt(s->size, b->size))
+	if (size != b->size && sym_proves_lt(size, b->size))
 		return fail(v, "call of @%s: %%%s is smaller than '%s'", k->name, s->name, b->name);
 	if (storage_align(s) < b->align)
 		return fail(v, "call of @%s: %%%s is aligned to %d, '%s' to %d", k->name, s->name, storage_align(s), b->name, b->align);

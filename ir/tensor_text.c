@@ -210,8 +210,16 @@ static void parse_splat(parser *p, tensor *t)
 	token where = p->tok;
 	parse_expect(p, "splat");
 	parse_expect(p, "(");
-	if (t->type == STRING || t->bytes > SPLAT_MAX_BYTES)
-		parse_error_at(p, where, "splat is for numbers, up to %d bytes", SPLAT_MAX_BYTES);
+	if (t->bytes > SPLAT_MAX_BYTES)
+		parse_error_at(p, where, "splat is for up to %d bytes", SPLAT_MAX_BYTES);
+	if (t->type == STRING) {
+		slice s = parse_string_element(p), *strings = new_array(p->a, slice, t->n_elements);
+		for (size_t i = 0; i < t->n_elements; i++)
+			strings[i] = s;
+		t->data = strings;
+		parse_expect(p, ")");
+		return;
+	}
 	uint64_t code = parse_code(p, t->type);
 	unsigned char *data = arena_alloc(p->a, t->bytes, 8);
 	for (size_t i = 0; i < t->n_elements; i++)

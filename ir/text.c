@@ -564,6 +564,7 @@ static const unsigned char takes[EXPR_OP_COUNT] = {
 	[EXPR_SINH] = TAKES_FLOAT, [EXPR_COSH] = TAKES_FLOAT, [EXPR_TANH] = TAKES_FLOAT,
 	[EXPR_ASINH] = TAKES_FLOAT, [EXPR_ACOSH] = TAKES_FLOAT, [EXPR_ATANH] = TAKES_FLOAT,
 	[EXPR_ERF] = TAKES_FLOAT, [EXPR_SIGMOID] = TAKES_FLOAT, [EXPR_ISNAN] = TAKES_FLOAT,
+	[EXPR_BYTE] = TAKES_INT,
 	[EXPR_ADD] = TAKES_NUMBER, [EXPR_SUB] = TAKES_NUMBER, [EXPR_MUL] = TAKES_NUMBER, [EXPR_DIV] = TAKES_NUMBER,
 	[EXPR_MOD] = TAKES_NUMBER, [EXPR_REM] = TAKES_NUMBER, [EXPR_POW] = TAKES_NUMBER,
 	[EXPR_MIN] = TAKES_ANY, [EXPR_MAX] = TAKES_ANY,
@@ -606,7 +607,7 @@ static const expr *checked_make(parser *p, token where, expr_op op, const expr *
 		if (in[i]->type != t)
 			parse_error_at(p, where, "%s: operands are %s and %s, expected one type", info->name, dtype_name(t),
 			               dtype_name(in[i]->type));
-	if (!selects && !(takes[op] & class_bit(t)))
+	if (!selects && (!(takes[op] & class_bit(t)) || (op == EXPR_BYTE && t != I64)))
 		parse_error_at(p, where, "%s is not defined for %s", info->name, dtype_name(t));
 	return expr_make(p->exprs, op, info->result == RESULT_BOOL ? BOOL : t, in, info->n_in);
 }

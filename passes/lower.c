@@ -65,6 +65,8 @@ static int align_of(const storage *s)
 		return BUFFER_ALIGN;
 	if (s->kind != STORAGE_CONST || !s->data)
 		return 1;
+	if (s->type == STRING)
+		return (int)sizeof(int64_t);
 	int align = BUFFER_ALIGN;
 	while ((uintptr_t)s->data->data % (uintptr_t)align)
 		align /= 2;
@@ -75,7 +77,8 @@ static buffer *param_of(group_lowering *gl, storage *s, bool written)
 {
 	buffer *b = map_get(gl->params, s);
 	if (!b) {
-		b = kb_param(&gl->b, s->name, s->type, s->size, written, align_of(s));
+		sym *size = s->type == STRING ? sym_muli(s->size, STRING_WORDS) : s->size;
+		b = kb_param(&gl->b, s->name, buffer_type(s->type), size, written, align_of(s));
 		map_put(gl->params, s, b);
 		vec_push(gl->b.a, &gl->args, s);
 	}
@@ -346,10 +349,13 @@ static bool is_empty(const node *n)
 	return true;
 }
 
+/* Whoever reads reshaped strings reads them where they were before. */
+static bool is_string_view(const node *n) { return n->op == OP_RESHAPE && n->out[0]->type == STRING; }
+
 static bool needs_kernel(const node *n)
 {
 	return is_root(n) && op_table[n->op].form != FORM_OTHER && !is_assembled(n) && !is_empty(n) &&
-	       n->out[0]->place == PLACE_ARENA;
+	       n->out[0]->place == PLACE_ARENA && !is_string_view(n);
 }
 
 void add_dim(lowering *lw, sym *s)

@@ -2,7 +2,8 @@
  *
  *   requires types; keeps everything else
  * An output that is an input, a constant, another output too, or used inside the graph is copied by an identity map, so that a
- * value is written to the caller's buffer by exactly one kernel and never read back.  The same holds where the size of a result is
+ * value is written to the caller's buffer by exactly one kernel and never read back.  (Strings are picked one by one, and views of
+ * them copied too.)  The same holds where the size of a result is
  * known only behind the branch that makes it.  Conditions, bound sizes, and what a loop begins with are read where they lie, so they must
  * be stored as they are, not computed where they are used. */
 #include "ir/graph_build.h"
@@ -30,7 +31,8 @@ static bool needs_copy(const graph *g, int i)
 		return true;
 	if (g->owner) /* memory of ours */
 		return false;
-	return v->n_uses > 1 || (v->def->op == OP_IF && has_inner_size(v));
+	bool view_of_strings = v->type == STRING && op_is_view(v->def->op);
+	return v->n_uses > 1 || view_of_strings || (v->def->op == OP_IF && has_inner_size(v));
 }
 
 /* Operands that a step reads by itself: how many, from the first. */

@@ -1,12 +1,12 @@
 /* --verify-each also checks that text is faithful: what is printed reads back, and prints the same bytes.
  *
- * Elements that a digest stands for are not in the text: zeros take their place to read it, and the data of constants is left
- * out of the comparison. */
+ * Elements that a digest stands for are not in the text: zeros or empty strings take their place to read it, and the data of
+ * constants is left out of the comparison. */
 #include "passes/verify_text.h"
 
 #include <string.h>
 
-static const char digest[] = "digest(", zeros[] = "splat(0)";
+static const char digest[] = "digest(", zeros[] = "splat(0)", empty[] = "splat(\"\")";
 
 /* A constant is one line, its data behind the only " = " outside of quotes. */
 static bool is_constant(const char *line)
@@ -36,6 +36,15 @@ static const char *data_of(const char *line)
 	return NULL;
 }
 
+/* Is the type in front of the data one of strings? */
+static bool holds_strings(const char *line, const char *data)
+{
+	static const char type[] = ": string[";
+	while (data > line && *data != ':')
+		data--;
+	return strncmp(data, type, strlen(type)) == 0;
+}
+
 /* The text with zeros for digests. */
 static const char *readable(arena *a, const char *text)
 {
@@ -46,7 +55,7 @@ static const char *readable(arena *a, const char *text)
 		if (data && strncmp(data, digest, strlen(digest)) == 0) {
 			const char *rest = data + strcspn(data, ")") + 1;
 			str_addn(&s, line, (size_t)(data - line));
-			str_add(&s, zeros);
+			str_add(&s, holds_strings(line, data) ? empty : zeros);
 			str_addn(&s, rest, (size_t)(line + n - rest));
 		} else {
 			str_addn(&s, line, n);

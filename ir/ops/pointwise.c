@@ -97,7 +97,7 @@ static bool wrong_leaf(const expr *x, void *user)
 {
 	struct leaf_check *c = user;
 	const node *n = c->n;
-	if (x->op == EXPR_LOAD || x->op == EXPR_LOCAL)
+	if (x->op == EXPR_LOAD || x->op == EXPR_LOCAL || x->op == EXPR_BYTE)
 		return !rule_refuse(n, c->why, "its expression may not use %s", expr_op_table[x->op].name);
 	if (x->op != EXPR_ARG)
 		return false;

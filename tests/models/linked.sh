@@ -90,6 +90,11 @@ if nm -u "$work/second.o" | awk '{ print $2 }' | grep -vxE 'dlrt_run_typed|memcp
 	fail "an object needs more than the runtime, memcpy and memset"
 else ok; fi
 
+# Strings of the caller and of the model.
+succeeds "strings: compiling" "$build/dlcc" "$root/tests/golden/graph/strings.ir" --name=strings -o "$work/strings.o" &&
+	succeeds "strings: linking" $cc $flags -I"$work" "$here/strings.c" "$work/strings.o" "$build/libdlrt.a" -lm -lpthread -o "$work/strings" &&
+	succeeds "strings" "$work/strings"
+
 # The header is C99 and C++.
 printf '#include "second.h"\nint main(void) { return second.abi != DLRT_ABI; }\n' > "$work/use.c"
 succeeds "header as C99" $cc -std=c99 -Wall -Wextra -pedantic -Werror -I"$work" -I"$root/runtime" -c "$work/use.c" -o "$work/use.o"

@@ -247,6 +247,43 @@ def qlinear():
         opsets=[("", 17), (ms, 1)])
 
 
+def strings():
+    """Numbers become texts; those become numbers again, columns, counts of words and labels."""
+    ml, s = "ai.onnx.ml", TensorProto.STRING
+    texts = ["red fox", "a red, red box", ""]
+    model("strings", [
+        node("LabelEncoder", "x", "text", "texts", ml, keys_int64s=[0, 1, 2], values_strings=texts, default_string="other fox"),
+        node("LabelEncoder", "text", "back", "back", ml, keys_strings=texts[1:] + texts[1:], values_int64s=[10, 20, 30, 40]),
+        node("LabelEncoder", "text", "real", "real", ml, keys_strings=texts, values_floats=[0.5, 1.5, 2.5], default_float=-1.0),
+        node("OneHotEncoder", "text", "columns", "columns", ml, cats_strings=texts[:2], zeros=1),
+        node("CategoryMapper", "back", "mapped", "mapped", ml, cats_strings=["ten", "twenty"], cats_int64s=[10, 20]),
+        node("Tokenizer", "text", "words", "words", "com.microsoft", mark=0, mincharnum=2, pad_value="#", tokenexp="[a-z]+"),
+        node("TfIdfVectorizer", "words", "counts", "counts", mode="TF", min_gram_length=1, max_gram_length=1, max_skip_count=0,
+             ngram_counts=[0], ngram_indexes=[2, 0, 1], pool_strings=["red", "fox", "a"]),
+        node("TfIdfVectorizer", "text", "pairs", "pairs", mode="TF", min_gram_length=2, max_gram_length=2, max_skip_count=0,
+             ngram_counts=[0, 0], ngram_indexes=[0, 1], pool_strings=texts[:2] + texts[1:]),
+        node("LinearClassifier", "counts", "label score", "classifier", ml, classlabels_strings=["fox", "box", "none"],
+             coefficients=[2.0, 0.0, 1.0, 0.0, 0.0, 1.5, 0.0, 0.0, 0.0], intercepts=[0.0, 0.0, 0.5]),
+    ], [info("x", ["n"], TensorProto.INT64)],
+        [info("text", ["n"], s), info("back", ["n"], TensorProto.INT64), info("real", ["n"]), info("columns", ["n", 2]),
+         info("mapped", ["n"], s), info("counts", ["n", 3]), info("pairs", [2]), info("label", ["n"], s), info("score", ["n", 3])],
+        opsets=[("", 17), (ml, 2), ("com.microsoft", 1)])
+    tokenizer = dict(mark=0, mincharnum=1, pad_value="#")
+    model("strings-refused", [
+        node("Tokenizer", "x", "a", "separators", "com.microsoft", separators=[" "], **tokenizer),
+        node("Tokenizer", "x", "b", "alternatives", "com.microsoft", tokenexp="red|fox", **tokenizer),
+        node("Tokenizer", "x", "c", "words", "com.microsoft", tokenexp="\\w+", **tokenizer),
+        node("Relu", "c", "d", "relu"),
+        node("Transpose", "x", "e", "transposed"),
+        node("Equal", "x x", "f", "equal"),
+        node("LabelEncoder", "x", "g", "encoder", ml, keys_int64s=[1], values_int64s=[2]),
+    ], [info("x", ["n", 2], s)], [info("d", None), info("e", None, s), info("f", None, TensorProto.BOOL), info("g", None, TensorProto.INT64)],
+        opsets=[("", 17), (ml, 2), ("com.microsoft", 1)])
+    model("strings-unknown", [node("LabelEncoder", "x", "t", "t", ml, keys_int64s=[0, 1], values_strings=["a", "b"]),
+                              node("OneHotEncoder", "t", "y", "y", ml, cats_strings=["a", "b"], zeros=0)],
+          [info("x", ["n"], TensorProto.INT64)], [info("y", ["n", 2])], opsets=[("", 17), (ml, 2)])
+
+
 def pipeline():
     """The model of docs/pipeline.md: a convolution, batch normalisation, relu, and a softmax over the channels of each pixel."""
     model("pipeline", [
@@ -293,6 +330,6 @@ def tails():
 
 if __name__ == "__main__":
     os.makedirs(HERE, exist_ok=True)
-    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, sequences, trees, svm, qlinear, pipeline, tails):
+    for make in (unsupported, opsets, structure, types, weights, old_opsets, shapes, functions, sequences, trees, svm, qlinear, strings, pipeline, tails):
         make()
     sys.stdout.write("%d files in %s\n" % (len(os.listdir(HERE)), HERE))

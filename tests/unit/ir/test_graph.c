@@ -169,7 +169,7 @@ static const struct rejected {
 	{GRAPH("  const %c: i8[1] = [128]\n"), "the element does not fit in i8"},
 	{GRAPH("  const %c: f32[1] = 0x00\n"), "2 hexadecimal digits, expected 8"},
 	{GRAPH("  const %c: f32[4611686018427387904,16] = []\n"), "the constant is too large"},
-	{GRAPH("  const %c: f32[1000000000000] = splat(1.0)\n"), "splat is for numbers, up to"},
+	{GRAPH("  const %c: f32[1000000000000] = splat(1.0)\n"), "splat is for up to"},
 	{GRAPH("  %1 = map %x { %0 } : f32[2,3]{order=[0,0]}\n"), "its axis order is no permutation"},
 	{GRAPH("  %1 = map %x { %0 } : f32[2,3]{order=[0,7]}\n"), "order[1] is out of range"},
 	{GRAPH("  %1 = map %x { %0 } : f32[2,3] @in %1[0,0]\n"), "is stored in itself"},
