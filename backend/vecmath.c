@@ -108,11 +108,19 @@ static value_ref scalef(code *c, value_ref x, value_ref n)
 	return cg_intrinsic(c, c->m->options->target->scalef, NULL, 0, args, 5);
 }
 
-/* exp(x) * 2^extra */
-static value_ref exp_f32(code *c, value_ref x, int extra)
+/* x * 2^n for -127 < n <= 128: infinite where n is 128. */
+static value_ref scale_by_one_power(code *c, value_ref x, value_ref n)
+{
+	return mul(c, x, as_float(c, LLVMBuildShl(c->b, LLVMBuildAdd(c->b, n, ki(n, 127), ""), ki(n, 23), "")));
+}
+
+/* exp(x) * 2^extra; `normal`: results below the normal range may be its least number, those above 2^127.5 infinite, which is less work
+ * where no instruction scales. */
+static value_ref exp_any_f32(code *c, value_ref x, int extra, bool normal)
 {
 	const target *t = c->m->options->target;
-	x = at_most(c, at_least(c, x, -104), 90);
+	normal = normal && !t->scalef;
+	x = at_most(c, at_least(c, x, normal ? -87 : -104), normal ? 89 : 90);
 	value_ref shifted = cg_fma(c, x, k(x, LOG2E), k(x, ROUND_F32));
 	value_ref n = sub(c, shifted, k(x, ROUND_F32));
 	value_ref r = cg_fma(c, n, k(x, -LN2_HIGH), x);
@@ -124,7 +132,13 @@ static value_ref exp_f32(code *c, value_ref x, int extra)
 	float magic = (float)ROUND_F32;
 	int32_t magic_bits;
 	memcpy(&magic_bits, &magic, sizeof magic_bits);
-	return scale_by_power(c, p, LLVMBuildSub(c->b, bits, ki(bits, magic_bits - extra), ""));
+	value_ref power = LLVMBuildSub(c->b, bits, ki(bits, magic_bits - extra), "");
+	return normal ? scale_by_one_power(c, p, power) : scale_by_power(c, p, power);
+}
+
+static value_ref exp_f32(code *c, value_ref x, int extra)
+{
+	return exp_any_f32(c, x, extra, false);
 }
 
 static value_ref sigmoid(code *c, value_ref x, value_ref exp_of_minus_x)
@@ -494,7 +508,7 @@ value_ref vecmath_unary(code *c, expr_op op, value_ref x)
 	case EXPR_EXP: return exp_f32(c, x, 0);
 	case EXPR_TANH: return tanh_f32(c, x);
 	case EXPR_ERF: return erf_f32(c, x);
-	case EXPR_SIGMOID: return sigmoid(c, x, exp_f32(c, negate(c, x), 0));
+	case EXPR_SIGMOID: return sigmoid(c, x, exp_any_f32(c, negate(c, x), 0, true));
 	default: break;
 	}
 	for (int i = 0; i < N_OF(shared); i++)
