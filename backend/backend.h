@@ -21,6 +21,7 @@ typedef struct emit_options {
 	const char *symbol;   /* of the model descriptor: NAME; entry NAME_run */
 	const char *weights_path; /* not NULL: weights go to that file and are given by the application */
 	int threads;          /* worker threads for code generation */
+	size_t *code_bytes;   /* not NULL: gets the bytes of machine code of an object */
 } emit_options;
 
 typedef enum emit_kind { EMIT_OBJECT, EMIT_ASSEMBLY, EMIT_LLVM } emit_kind;

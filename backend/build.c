@@ -9,6 +9,7 @@
 #include "backend/model.h"
 
 #include <llvm-c/Analysis.h>
+#include <llvm-c/Object.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -319,6 +320,29 @@ static void compile_all(work *w)
 		pthread_join(threads[--n], NULL);
 }
 
+/* Bytes in sections of code, by the names that object formats give them. */
+static size_t text_bytes(LLVMMemoryBufferRef object)
+{
+	size_t sum = 0;
+	char *why = NULL;
+	LLVMBinaryRef binary = LLVMCreateBinary(object, NULL, &why);
+	if (!binary) {
+		LLVMDisposeMessage(why);
+		return 0;
+	}
+	LLVMSectionIteratorRef at = LLVMObjectFileCopySectionIterator(binary);
+	for (; !LLVMObjectFileIsSectionIteratorAtEnd(binary, at); LLVMMoveToNextSection(at)) {
+		const char *name = LLVMGetSectionName(at); /* NULL: it has none */
+		if (!name)
+			continue;
+		if (!strncmp(name, ".text", 5) || !strncmp(name, ".ltext", 6) || !strcmp(name, "__text"))
+			sum += LLVMGetSectionSize(at);
+	}
+	LLVMDisposeSectionIterator(at);
+	LLVMDisposeBinary(binary);
+	return sum;
+}
+
 bool build_code(build *b, bool objects)
 {
 	work w = {.b = b, .objects = objects};
@@ -329,6 +353,8 @@ bool build_code(build *b, bool objects)
 		diag_error(b->d, DIAG_NOWHERE, "code generation failed: %s", b->parts[i].error);
 		return false;
 	}
+	for (int i = 0; objects && b->o->code_bytes && i < b->n; i++)
+		*b->o->code_bytes = (i ? *b->o->code_bytes : 0) + text_bytes(b->parts[i].object);
 	return true;
 }
 

@@ -22,6 +22,7 @@ typedef struct emission {
 	diag *d;
 	arena *a;
 	const char *path; /* NULL: standard output */
+	size_t code_bytes;
 } emission;
 
 typedef struct emit_row {
@@ -313,6 +314,12 @@ static const char *output_path(emission *e, const emit_row *row)
 	return row->suffix ? arena_printf(e->a, "%s%s", path_stem(e->a, o->model), row->suffix) : NULL;
 }
 
+/* HTML goes beside what is written, named after it; other reports are printed. */
+static const char *report_beside(emission *e)
+{
+	return e->o->report == REPORT_HTML && e->path ? with_suffix(e->a, e->path, ".html") : report_path(e->o);
+}
+
 static bool emit(emission *e)
 {
 	const emit_row *row = &emit_rows[e->o->emit];
@@ -329,9 +336,10 @@ static bool emit(emission *e)
 	if (!row->write(e))
 		return false;
 	progress_end();
-	if (e->o->report && row->lowered)
-		report_print(path ? stdout : stderr, e->c.p, e->o->report);
-	return true;
+	if (!e->o->report || !row->lowered)
+		return true;
+	report r = report_of(e->a, (subject){e->o->model, e->c.p, e->co.target, e->code_bytes, NULL});
+	return report_write(&r, e->o->report, report_beside(e), path ? stdout : stderr, e->d);
 }
 
 int command_compile(options *o, diag *d)
@@ -340,6 +348,7 @@ int command_compile(options *o, diag *d)
 	bool ok = compile_options_of(o, &e.co, d);
 	if (ok) {
 		e.eo = emit_options_of(o, &e.co);
+		e.eo.code_bytes = &e.code_bytes;
 		e.eo.symbol = o->name ? o->name : path_stem(o->a, o->model);
 		progress("reading the model");
 		ok = compilation_open(&e.c, o->model, &e.co, d) && emit(&e);

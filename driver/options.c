@@ -40,8 +40,8 @@ typedef vec(const char *) texts;
 
 /* clang-format off */
 static const option_row rows[] = {
-	{"output-file", 'o', KIND_TEXT, COMMAND_COMPILE, "FILE", "MODEL.o here; text to stdout", FIELD(output),
-	 .help = "write to FILE; - is standard output"},
+	{"output-file", 'o', KIND_TEXT, COMMAND_COMPILE | COMMAND_BENCH, "FILE", "MODEL.o here; text to stdout", FIELD(output),
+	 .help = "write to FILE; - is standard output; bench: the report"},
 	{"emit", 0, KIND_TEXT, COMMAND_COMPILE, "obj|lib|shared|asm|llvm|ir|kernels|header|dot", "obj", FIELD(emit_text),
 	 .help = "what to write: an object, an archive with the runtime in it, a shared library with the runtime in it, assembly, "
 	         "LLVM IR, the graph, the kernels, the C header, or a Graphviz picture"},
@@ -79,8 +79,9 @@ static const option_row rows[] = {
 	{"verify-each", 0, KIND_FLAG, COMMAND_ALL, NULL, NULL, FIELD(verify_each), .help = "verify the IR after every pass"},
 	{"time-passes", 0, KIND_FLAG, COMMAND_ALL, NULL, NULL, FIELD(time_passes), .help = "print the time of each pass to stderr"},
 	{"sanitize", 0, KIND_FLAG, COMMAND_ALL, NULL, NULL, FIELD(sanitize), .help = "check every access of the compiled code"},
-	{"report", 0, KIND_OPTIONAL, COMMAND_ALL, "json", "text", FIELD(report_text),
-	 .help = "print what the kernels do and how much memory they take"},
+	{"report", 0, KIND_OPTIONAL, COMMAND_ALL, "json|html", "text", FIELD(report_text),
+	 .help = "print what the kernels do and how much memory they take, with bench also their times; or write it as one page to "
+	         "MODEL.html"},
 	{"threads", 0, KIND_COUNT, COMMAND_ALL, "N", "1 to run, all to compile; 0 = all", FIELD(threads), .help = "threads to use"},
 
 	{"data", 0, KIND_TEXT, COMMAND_RUN | COMMAND_BENCH, "DIR", NULL, FIELD(data),
@@ -89,7 +90,7 @@ static const option_row rows[] = {
 	 .help = "write outputs to DIR/output_0.pb, DIR/output_1.pb ..."},
 	{"repeat", 0, KIND_COUNT, COMMAND_RUN | COMMAND_BENCH, "N", "run: 1, bench: about a second", FIELD(repeat),
 	 .help = "run N times"},
-	{"profile", 0, KIND_FLAG, COMMAND_RUN | COMMAND_BENCH, NULL, NULL, FIELD(profile), .help = "print the time of each kernel"},
+	{"profile", 0, KIND_FLAG, COMMAND_RUN | COMMAND_BENCH, NULL, NULL, FIELD(profile), .help = "print the time of each kernel, its rates and what those are of the roofline"},
 	{"json", 0, KIND_FLAG, COMMAND_BENCH, NULL, NULL, FIELD(json), .help = "print results as JSON"},
 	{"rtol", 0, KIND_REAL, COMMAND_TEST, "X", "by whole tensors", FIELD(rtol),
 	 .help = "accept |y - ref| <= atol + X * |ref|, element by element"},
@@ -403,9 +404,9 @@ static void parse_report(options *o, diag *d)
 {
 	if (!o->report_text)
 		return;
-	o->report = !strcmp(o->report_text, "json") ? REPORT_JSON : REPORT_TEXT;
+	o->report = !strcmp(o->report_text, "json") ? REPORT_JSON : !strcmp(o->report_text, "html") ? REPORT_HTML : REPORT_TEXT;
 	if (o->report == REPORT_TEXT && *o->report_text)
-		diag_error(d, DIAG_NOWHERE, "--report: '%s' is not json", o->report_text);
+		diag_error(d, DIAG_NOWHERE, "--report: '%s' is neither json nor html", o->report_text);
 }
 
 static void resolve(options *o, diag *d)
@@ -413,6 +414,8 @@ static void resolve(options *o, diag *d)
 	parse_emit(o, d);
 	parse_report(o, d);
 	parse_winograd(o, d);
+	if (o->command == COMMAND_BENCH && o->output && !o->report && !o->json)
+		diag_error(d, DIAG_NOWHERE, "-o of dlcc bench names the file of --report");
 	for (int i = 0; i < o->dim_texts.n; i++)
 		parse_dim(o, o->dim_texts.v[i], d);
 	for (int i = 0; i < o->input_texts.n; i++)

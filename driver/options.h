@@ -26,7 +26,7 @@ typedef enum emit_what {
 	EMITS_COUNT,
 } emit_what;
 
-typedef enum report_form { REPORT_NONE, REPORT_TEXT, REPORT_JSON } report_form;
+typedef enum report_form { REPORT_NONE, REPORT_TEXT, REPORT_JSON, REPORT_HTML } report_form;
 
 /* What is printed instead of working. */
 typedef enum info { INFO_NONE, INFO_HELP, INFO_VERSION, INFO_OPS, INFO_ONNX, INFO_PASSES, INFO_TARGETS, INFO_MAN } info;

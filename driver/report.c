@@ -1,40 +1,16 @@
-/* The report: a line per kernel, then memory.
+/* Collects a report, and prints it as text: a line per kernel, then memory.
  *
- * The lower bound of the arena is the most bytes that are alive at one step: no plan can use less. */
+ * The most bytes that are alive at one step are a lower bound of the arena: no plan can use less. */
 #include "driver/report.h"
 
+#include "driver/format.h"
+#include "support/file.h"
+
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* A symbolic integer as text; "?" when unknown. */
-static const char *text_of(arena *a, const sym *s)
-{
-	str text = str_new(a);
-	if (!s)
-		return "?";
-	sym_print(&text, s);
-	return text.data;
-}
-
-typedef struct call_count {
-	const kernel *k;
-	int n;
-} call_count;
-
-static void count_call(step *s, void *user)
-{
-	call_count *c = user;
-	c->n += s->kind == STEP_CALL && s->k == c->k;
-}
-
-/* Places from where it is called; inside a loop a call counts once. */
-static int calls_of(const program *p, const kernel *k)
-{
-	call_count c = {.k = k};
-	steps_walk(&p->steps, count_call, &c);
-	return c.n;
-}
-
+/* ---- memory ----------------------------------------------------------------------------------------------------------- */
 static size_t weights_bytes(const program *p)
 {
 	size_t sum = 0;
@@ -44,119 +20,214 @@ static size_t weights_bytes(const program *p)
 	return sum;
 }
 
-/* Bytes of an arena slot; false when they depend on symbols. */
-static bool slot_bytes(const storage *s, int64_t *bytes)
+/* As planned: for the largest size where only data decides it. */
+static bool block_of(const run_sizes *sizes, const storage *s, arena_block *b)
 {
-	int64_t n;
-	size_t size;
-	if (!sym_is_const(s->size, &n) || n < 0 || !dtype_bytes(s->type, (size_t)n, &size))
+	int64_t n, bits = dtype_table[s->type].bits;
+	*b = (arena_block){.s = s};
+	if (!run_size(sizes, sym_outer_bound(s->size, true), &n) || !run_size(sizes, s->offset, &b->at) || n < 0 || n > INT64_MAX / 1024)
 		return false;
-	*bytes = ((int64_t)size + BUFFER_ALIGN - 1) / BUFFER_ALIGN * BUFFER_ALIGN;
+	b->bytes = ((n * bits + 7) / 8 + BUFFER_ALIGN - 1) / BUFFER_ALIGN * BUFFER_ALIGN;
 	return true;
 }
 
-/* The most bytes alive at one step; -1: depends on symbols. */
-static int64_t arena_lower_bound(const program *p)
+static void collect_blocks(report *r)
 {
-	int64_t most = 0;
-	for (int at = 0; at < steps_count(&p->steps); at++) {
-		int64_t alive = 0, bytes;
-		for (int i = 0; i < p->storages.n; i++) {
-			const storage *s = p->storages.v[i];
-			if (s->kind != STORAGE_ARENA || s->first_step > at || s->last_step < at)
-				continue;
-			if (!slot_bytes(s, &bytes))
-				return -1;
-			alive += bytes;
+	const program *p = r->of.p;
+	r->blocks = new_array(r->a, arena_block, (size_t)p->storages.n + 1);
+	r->live = new_array(r->a, int64_t, (size_t)r->n_steps + 1);
+	r->most_live = 0;
+	for (int i = 0; i < p->storages.n; i++) {
+		const storage *s = p->storages.v[i];
+		arena_block *b = &r->blocks[r->n_blocks];
+		if (s->kind != STORAGE_ARENA || s->first_step < 0)
+			continue;
+		if (!block_of(r->sizes, s, b)) {
+			r->n_blocks = r->most_live = -1;
+			return;
 		}
-		most = alive > most ? alive : most;
+		r->n_blocks++;
+		for (int at = s->first_step; at <= s->last_step; at++)
+			r->live[at] += b->bytes;
 	}
-	return most;
+	for (int at = 0; at < r->n_steps; at++)
+		r->most_live = r->live[at] > r->most_live ? r->live[at] : r->most_live;
 }
 
-static void print_text(FILE *to, arena *a, const program *p)
+/* ---- kernels ------------------------------------------------------------------------------------------------------------ */
+static void count_call(step *s, void *user)
 {
-	int64_t bound = arena_lower_bound(p);
-	fprintf(to, "%5s %14s %12s %6s  %s\n", "calls", "flops", "bytes", "f/B", "kernel");
-	for (int i = 0; i < p->kernels.n; i++) {
-		const kernel *k = p->kernels.v[i];
-		int64_t flops, bytes;
-		bool known = k->flops && k->bytes && sym_is_const(k->flops, &flops) && sym_is_const(k->bytes, &bytes) && bytes > 0;
-		fprintf(to, "%5d %14s %12s ", calls_of(p, k), text_of(a, k->flops), text_of(a, k->bytes));
-		if (known)
-			fprintf(to, "%6.1f", (double)flops / (double)bytes);
+	report *r = user;
+	for (int i = 0; s->kind == STEP_CALL && i < r->n_rows; i++)
+		r->rows[i].calls += r->rows[i].k == s->k;
+}
+
+static void take_times(kernel_row *row, const measurement *m, const dlrt_profile_entry *e, double all_ns)
+{
+	row->runs = (double)e->count / m->profiled_runs;
+	if (!m->timed || !e->count)
+		return;
+	row->mean = (double)e->total_ns / (double)e->count * 1e-9;
+	row->seconds = row->of_call.exact ? (double)e->min_ns * 1e-9 : row->mean;
+	row->share = all_ns > 0 ? (double)e->total_ns / all_ns : 0;
+	double least = roofline_seconds(&m->roofline, row->of_call.flops, row->of_call.bytes);
+	if (least > 0 && row->seconds > 0)
+		row->of_roof = least / row->seconds;
+}
+
+static void collect_rows(report *r)
+{
+	const measurement *m = r->of.m;
+	double all_ns = 0;
+	r->n_rows = r->of.p->kernels.n;
+	r->rows = new_array(r->a, kernel_row, (size_t)r->n_rows + 1);
+	r->of_run = (work){.known = true, .exact = true};
+	for (int i = 0; m && i < r->n_rows; i++)
+		all_ns += (double)m->profile->entries[i].total_ns;
+	for (int i = 0; i < r->n_rows; i++) {
+		kernel_row *row = &r->rows[i];
+		*row = (kernel_row){.k = r->of.p->kernels.v[i], .of_call = run_work(r->sizes, r->of.p->kernels.v[i]), .of_roof = -1};
+		if (m)
+			take_times(row, m, &m->profile->entries[i], all_ns);
+		double times = m ? row->runs : 1;
+		r->of_run.flops += times * row->of_call.flops;
+		r->of_run.bytes += times * row->of_call.bytes;
+		r->of_run.known &= row->of_call.known || times == 0;
+		r->of_run.exact &= row->of_call.exact || times == 0;
+	}
+	steps_walk(&r->of.p->steps, count_call, r);
+}
+
+typedef struct timed { double time; int row; } timed;
+
+static int slowest_first(const void *x, const void *y)
+{
+	const timed *a = x, *b = y;
+	return a->time != b->time ? (a->time > b->time ? -1 : 1) : a->row - b->row;
+}
+
+static void sort_rows(report *r)
+{
+	timed *order = new_array(r->a, timed, (size_t)r->n_rows + 1);
+	r->by_time = new_array(r->a, int, (size_t)r->n_rows + 1);
+	for (int i = 0; i < r->n_rows; i++)
+		order[i] = (timed){r->rows[i].share, i};
+	qsort(order, (size_t)r->n_rows, sizeof *order, slowest_first);
+	for (int i = 0; i < r->n_rows; i++)
+		r->by_time[i] = order[i].row;
+}
+
+report report_of(arena *a, subject of)
+{
+	const program *p = of.p;
+	report r = {.a = a, .of = of, .n_steps = steps_count(&p->steps), .weights = weights_bytes(p)};
+	r.sizes = of.m ? of.m->sizes : run_sizes_static(a, p);
+	collect_rows(&r);
+	collect_blocks(&r);
+	if (!run_size(r.sizes, p->workspace_bytes, &r.workspace))
+		r.workspace = -1;
+	if (of.m && of.m->timed)
+		sort_rows(&r);
+	return r;
+}
+
+/* ---- text --------------------------------------------------------------------------------------------------------------- */
+const char *report_count(const report *r, const sym *s)
+{
+	str text = str_new(r->a);
+	if (!s)
+		return "?";
+	sym_print(&text, s);
+	return text.data;
+}
+
+static void add_kernel_name(str *s, const kernel *k)
+{
+	str_addf(s, "  %s%s%s\n", k->name, k->nodes && *k->nodes ? ": " : "", k->nodes ? k->nodes : "");
+}
+
+static void add_memory(str *s, const report *r)
+{
+	str_addf(s, "workspace: %s bytes", r->workspace >= 0 ? arena_printf(r->a, "%" PRId64, r->workspace) : report_count(r, r->of.p->workspace_bytes));
+	if (r->most_live >= 0)
+		str_addf(s, ", at least %" PRId64 " are alive at once", r->most_live);
+	if (r->most_live > 0 && r->workspace >= 0)
+		str_addf(s, " (ratio %.3f)", (double)r->workspace / (double)r->most_live);
+	str_addf(s, "\nweights:   %zu bytes\n", r->weights);
+	if (r->of.code_bytes)
+		str_addf(s, "code:      %zu bytes\n", r->of.code_bytes);
+}
+
+void report_text(str *s, const report *r)
+{
+	str_addf(s, "%5s %14s %12s %6s  %s\n", "calls", "flops", "bytes", "f/B", "kernel");
+	for (int i = 0; i < r->n_rows; i++) {
+		const kernel_row *row = &r->rows[i];
+		const kernel *k = row->k;
+		if (row->of_call.exact)
+			str_addf(s, "%5d %14.0f %12.0f ", row->calls, row->of_call.flops, row->of_call.bytes);
 		else
-			fprintf(to, "%6s", "-");
-		fprintf(to, "  %s%s%s\n", k->name, k->nodes && *k->nodes ? ": " : "", k->nodes ? k->nodes : "");
-	}
-	fprintf(to, "kernels:   %d, called in %d steps\n", p->kernels.n, steps_count(&p->steps));
-	fprintf(to, "workspace: %s bytes", text_of(a, p->workspace_bytes));
-	if (bound >= 0)
-		fprintf(to, ", at least %" PRId64 " are alive at once", bound);
-	fprintf(to, "\nweights:   %zu bytes\n", weights_bytes(p));
-}
-
-/* ---- JSON --------------------------------------------------------------------------------------------------------------- */
-static void json_string(FILE *to, const char *text)
-{
-	fputc('"', to);
-	for (const unsigned char *s = (const unsigned char *)(text ? text : ""); *s; s++) {
-		if (*s == '"' || *s == '\\')
-			fprintf(to, "\\%c", *s);
-		else if (*s < 0x20)
-			fprintf(to, "\\u%04x", *s);
+			str_addf(s, "%5d %14s %12s ", row->calls, report_count(r, k->flops), report_count(r, k->bytes));
+		if (row->of_call.exact && row->of_call.bytes > 0)
+			str_addf(s, "%6.1f", row->of_call.flops / row->of_call.bytes);
 		else
-			fputc(*s, to);
+			str_addf(s, "%6s", "-");
+		add_kernel_name(s, k);
 	}
-	fputc('"', to);
+	str_addf(s, "kernels:   %d, called in %d steps\n", r->n_rows, r->n_steps);
+	add_memory(s, r);
 }
 
-/* A number where it is one, else its expression as a string. */
-static void json_sym(FILE *to, arena *a, const sym *s)
+void report_profile(str *s, const report *r)
 {
-	int64_t number;
-	if (s && sym_is_const(s, &number))
-		fprintf(to, "%" PRId64, number);
-	else if (s)
-		json_string(to, text_of(a, s));
-	else
-		fputs("null", to);
-}
-
-static void print_json(FILE *to, arena *a, const program *p)
-{
-	int64_t bound = arena_lower_bound(p);
-	fputs("{\n  \"name\": ", to);
-	json_string(to, p->name);
-	fputs(",\n  \"kernels\": [\n", to);
-	for (int i = 0; i < p->kernels.n; i++) {
-		const kernel *k = p->kernels.v[i];
-		fputs("    {\"name\": ", to);
-		json_string(to, k->name);
-		fputs(", \"nodes\": ", to);
-		json_string(to, k->nodes);
-		fprintf(to, ", \"calls\": %d, \"flops\": ", calls_of(p, k));
-		json_sym(to, a, k->flops);
-		fputs(", \"bytes\": ", to);
-		json_sym(to, a, k->bytes);
-		fprintf(to, "}%s\n", i + 1 < p->kernels.n ? "," : "");
+	double all = 0;
+	bool roof = r->of.m->roofline.flops > 0 || r->of.m->roofline.memory > 0;
+	str_addf(s, "%8s %10s %10s %6s %9s %8s %s %s\n", "calls", "mean us", "min us", "%", "GFLOP/s", "GB/s", roof ? "% roof " : "", "kernel");
+	for (int i = 0; i < r->n_rows; i++) {
+		const kernel_row *row = &r->rows[r->by_time[i]];
+		const dlrt_profile_entry *e = &r->of.m->profile->entries[r->by_time[i]];
+		all += row->mean * row->runs;
+		str_addf(s, "%8" PRIu64 " %10.2f %10.2f %6.1f ", e->count, row->mean * 1e6, (double)e->min_ns * 1e-3, row->share * 100);
+		if (row->of_call.known && row->seconds > 0)
+			str_addf(s, "%9.2f %8.2f", row->of_call.flops / row->seconds * 1e-9, row->of_call.bytes / row->seconds * 1e-9);
+		else
+			str_addf(s, "%9s %8s", "-", "-");
+		if (roof && row->of_roof >= 0)
+			str_addf(s, " %6.1f", row->of_roof * 100);
+		else if (roof)
+			str_addf(s, " %6s", "-");
+		str_add(s, row->of_call.known && !row->of_call.exact ? " ~" : "  ");
+		add_kernel_name(s, row->k);
 	}
-	fputs("  ],\n  \"workspace_bytes\": ", to);
-	json_sym(to, a, p->workspace_bytes);
-	fputs(",\n  \"workspace_lower_bound\": ", to);
-	if (bound >= 0)
-		fprintf(to, "%" PRId64, bound);
-	else
-		fputs("null", to);
-	fprintf(to, ",\n  \"weights_bytes\": %zu\n}\n", weights_bytes(p));
+	str_addf(s, "%8s %10.2f  us a run\n", "all", all * 1e6);
 }
 
-void report_print(FILE *to, const program *p, report_form form)
+/* ---- writing --------------------------------------------------------------------------------------------------------------- */
+const char *report_path(const options *o)
+{
+	if (o->command == COMMAND_BENCH && o->output)
+		return strcmp(o->output, "-") ? o->output : NULL;
+	return o->report == REPORT_HTML ? arena_printf(o->a, "%s.html", path_stem(o->a, o->model)) : NULL;
+}
+
+bool report_session(const session *s, diag *d)
 {
 	arena *a = arena_new("report");
-	if (form == REPORT_JSON)
-		print_json(to, a, p);
-	else
-		print_text(to, a, p);
+	report r = report_of(a, (subject){s->file, s->c.p, s->co.target, s->code_bytes, NULL});
+	bool ok = !s->o->report || report_write(&r, s->o->report, report_path(s->o), stdout, d);
 	arena_free(a);
+	return ok;
+}
+
+bool report_write(const report *r, report_form form, const char *path, FILE *otherwise, diag *d)
+{
+	static void (*const forms[])(str *, const report *) = {
+		[REPORT_TEXT] = report_text, [REPORT_JSON] = report_json, [REPORT_HTML] = report_html,
+	};
+	str s = str_new(r->a);
+	forms[form](&s, r);
+	if (path)
+		return file_write_atomic(path, s.data, s.len, d);
+	fwrite(s.data, 1, s.len, otherwise);
+	return true;
 }

@@ -1,6 +1,6 @@
 /* `dlcc run`: runs a model in this process; writes its outputs to files or prints them. */
 #include "driver/driver.h"
-#include "driver/session.h"
+#include "driver/report.h"
 #include "driver/tensors.h"
 
 #include <errno.h>
@@ -39,10 +39,23 @@ static bool repeat(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor 
 	return ok;
 }
 
+/* Without the machine's roofline, which `dlcc bench` measures. */
+static void print_profile(session *s, const dlrt_tensor *inputs, const dlrt_tensor *outputs, const dlrt_profile *profile)
+{
+	arena *a = arena_new("profile");
+	measurement m = {.s = s, .inputs = inputs, .profile = profile, .profiled_runs = s->o->repeat > 1 ? (int)s->o->repeat : 1, .timed = true,
+	                 .sizes = run_sizes_of(a, s->c.p, inputs, outputs)};
+	report r = report_of(a, (subject){s->file, s->c.p, s->co.target, s->code_bytes, &m});
+	str text = str_new(a);
+	report_profile(&text, &r);
+	fwrite(text.data, 1, text.len, stderr);
+	arena_free(a);
+}
+
 int command_run(options *o, diag *d)
 {
 	session s;
-	bool ok = session_open(&s, o, o->data, d);
+	bool ok = session_open(&s, o, o->data, d) && report_session(&s, d);
 	if (ok) {
 		dlrt_tensor *inputs = new_array(o->a, dlrt_tensor, (size_t)s.model->n_inputs + 1);
 		dlrt_tensor *outputs = new_array(o->a, dlrt_tensor, (size_t)s.model->n_outputs + 1);
@@ -53,7 +66,7 @@ int command_run(options *o, diag *d)
 		else if (ok)
 			print_outputs(&s, o->a, outputs);
 		if (ok && profile)
-			session_print_profile(stderr, &s, profile);
+			print_profile(&s, inputs, outputs, profile);
 	}
 	session_close(&s);
 	return ok && diag_error_count(d) == 0 ? 0 : 1;

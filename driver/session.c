@@ -2,7 +2,6 @@
 #include "driver/session.h"
 
 #include "driver/progress.h"
-#include "driver/report.h"
 #include "driver/tensors.h"
 
 #include <inttypes.h>
@@ -111,6 +110,7 @@ static bool compile_model(session *s, const char *dir, diag *d)
 	emit_options eo = emit_options_of(o, &s->co);
 	eo.symbol = path_stem(o->a, o->model);
 	eo.kernel_text_path = "kernels";
+	eo.code_bytes = &s->code_bytes;
 	s->j = jit_compile(s->c.p, &eo, d);
 	return s->j != NULL;
 }
@@ -124,8 +124,6 @@ bool session_open(session *s, options *o, const char *dir, diag *d)
 		return false;
 	s->model = jit_model(s->j);
 	s->by_data = new_array(o->a, bool, (size_t)s->model->n_outputs + 1);
-	if (o->report)
-		report_print(stdout, s->c.p, o->report);
 	if (o->threads != 1 && o->threads >= 0)
 		s->threads = dlrt_threads_new((int)o->threads);
 	return true;
@@ -386,41 +384,4 @@ dlrt_profile *session_start_profile(session *s, arena *a)
 	dlrt_profile_entry *entries = new_array(a, dlrt_profile_entry, (size_t)s->model->n_kernels + 1);
 	dlrt_profile_init(p, entries, s->model->n_kernels, NULL, NULL);
 	return s->profile = p;
-}
-
-/* The slowest kernel first. */
-static int *by_time(arena *a, const dlrt_profile *p)
-{
-	int *order = new_array(a, int, (size_t)p->n_entries + 1);
-	for (int i = 0; i < p->n_entries; i++) {
-		int k = i;
-		for (; k > 0 && p->entries[order[k - 1]].total_ns < p->entries[i].total_ns; k--)
-			order[k] = order[k - 1];
-		order[k] = i;
-	}
-	return order;
-}
-
-void session_print_profile(FILE *to, const session *s, const dlrt_profile *p)
-{
-	arena *a = arena_new("profile");
-	const int *order = by_time(a, p);
-	uint64_t all = 0;
-	for (int i = 0; i < p->n_entries; i++)
-		all += p->entries[i].total_ns;
-	fprintf(to, "%8s %10s %10s %6s %9s %8s  %s\n", "calls", "mean us", "min us", "%", "GFLOP/s", "GB/s", "kernel");
-	for (int i = 0; i < p->n_entries; i++) {
-		const dlrt_profile_entry *e = &p->entries[order[i]];
-		const dlrt_kernel_info *k = &s->model->kernels[order[i]];
-		double mean = e->count ? (double)e->total_ns / (double)e->count : 0, least = (double)e->min_ns;
-		fprintf(to, "%8" PRIu64 " %10.2f %10.2f %6.1f ", e->count, mean / 1e3, least / 1e3,
-		        all ? 100.0 * (double)e->total_ns / (double)all : 0);
-		if (k->flops >= 0 && k->bytes >= 0 && least > 0)
-			fprintf(to, "%9.2f %8.2f", (double)k->flops / least, (double)k->bytes / least);
-		else
-			fprintf(to, "%9s %8s", "-", "-");
-		fprintf(to, "  %s%s%s\n", k->name, *k->nodes ? ": " : "", k->nodes);
-	}
-	fprintf(to, "%8s %10.2f\n", "all", (double)all / 1e3);
-	arena_free(a);
 }

@@ -18,6 +18,7 @@ typedef struct session {
 	double seconds;          /* the last run */
 	void *workspace;         /* grows with the shapes that are run */
 	size_t workspace_bytes;
+	size_t code_bytes;
 	const char *file;        /* the model, for messages */
 } session;
 
@@ -39,4 +40,3 @@ double seconds_now(void);
 
 /* Measures the kernels of all runs from now on. */
 dlrt_profile *session_start_profile(session *s, arena *a);
-void session_print_profile(FILE *to, const session *s, const dlrt_profile *profile);

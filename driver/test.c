@@ -3,7 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "driver/compare.h"
 #include "driver/driver.h"
-#include "driver/session.h"
+#include "driver/report.h"
 #include "driver/tensors.h"
 
 #include <dirent.h>
@@ -198,7 +198,7 @@ int command_test(options *o, diag *d)
 		diag_hint(d, "name directories with input_0.pb ... and output_0.pb ..., or put test_data_set_0 beside the model");
 		return 1;
 	}
-	bool ok = session_open(&s, o, sets.v[0], d);
+	bool ok = session_open(&s, o, sets.v[0], d) && report_session(&s, d);
 	for (int i = 0; ok && i < sets.n; i++) {
 		if (i && s.fixed_to_data) { /* to the data of another set */
 			session_close(&s);

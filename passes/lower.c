@@ -213,12 +213,17 @@ static bool is_scratch(const group_lowering *gl, const storage *s)
 	return false;
 }
 
+static sym *bytes_of(sym *elements, dtype t)
+{
+	return sym_ceildiv(sym_muli(elements, dtype_table[t].bits), sym_const(elements->ctx, 8));
+}
+
 static void count_bytes(group_lowering *gl)
 {
 	sym *bytes = sym_const(gl->b.syms, 0);
 	for (int i = 0; i < gl->args.n; i++)
 		if (!is_scratch(gl, gl->args.v[i]))
-			bytes = sym_add(bytes, sym_ceildiv(sym_muli(gl->args.v[i]->size, dtype_table[gl->args.v[i]->type].bits), sym_const(gl->b.syms, 8)));
+			bytes = sym_add(bytes, bytes_of(gl->args.v[i]->size, gl->args.v[i]->type));
 	gl->b.k->bytes = bytes;
 }
 
@@ -284,21 +289,24 @@ static void write_kernel(group_lowering *gl)
 }
 
 /* ---- zero halo ------------------------------------------------------------------------------------------------------------ */
-/* Zeroes the border of v along one axis: `width` rows at storage position `start` of that axis, all of the others' extents. */
-static void zero_border(group_lowering *gl, buffer *to, const value *v, int axis, sym *start, int64_t width)
+/* Zeroes the border of v along one axis: `width` rows at storage position `start` of that axis, all of the others' extents.
+ * Returns how many elements that are. */
+static sym *zero_border(group_lowering *gl, buffer *to, const value *v, int axis, sym *start, int64_t width)
 {
 	const layout *l = v->layout;
-	sym *index = sym_const(gl->b.syms, 0);
+	sym *index = sym_const(gl->b.syms, 0), *elements = sym_const(gl->b.syms, 1);
 	for (int p = 0; p < v->rank; p++) {
 		int a = l->order[p];
 		sym *full = sym_addi(v->dims[a], l->halo_lo[a] + l->halo_hi[a]);
 		sym *extent = a == axis ? sym_const(gl->b.syms, width) : full;
 		sym *i = p == v->rank - 1 ? kb_vector(&gl->b, "i", extent, 0) : kb_for(&gl->b, "i", extent);
 		index = sym_add(sym_mul(index, full), a == axis ? sym_add(start, i) : i);
+		elements = sym_mul(elements, extent);
 	}
 	kb_store(&gl->b, to, index, expr_number(gl->b.exprs, dtype_table[v->type].compute, 0));
 	for (int p = 0; p < v->rank; p++)
 		kb_end(&gl->b);
+	return elements;
 }
 
 static bool has_halo(const value *v)
@@ -309,17 +317,20 @@ static bool has_halo(const value *v)
 	return false;
 }
 
-static void lower_halo(lowering *lw, node *n, const value *v)
+static void lower_halo(lowering *lw, node *of, const value *v)
 {
-	group_lowering *gl = group_open(lw, n, ".halo");
+	group_lowering *gl = group_open(lw, of, ".halo");
 	buffer *to = param_of(gl, storage_of(lw, v), true);
+	sym *zero = sym_const(lw->p->syms, 0), *n = zero;
 	for (int a = 0; a < v->rank; a++) {
-		if (v->layout->halo_lo[a])
-			zero_border(gl, to, v, a, sym_const(lw->p->syms, 0), v->layout->halo_lo[a]);
-		if (v->layout->halo_hi[a])
-			zero_border(gl, to, v, a, sym_addi(v->dims[a], v->layout->halo_lo[a]), v->layout->halo_hi[a]);
+		int64_t lo = v->layout->halo_lo[a], hi = v->layout->halo_hi[a];
+		if (lo)
+			n = sym_add(n, zero_border(gl, to, v, a, zero, lo));
+		if (hi)
+			n = sym_add(n, zero_border(gl, to, v, a, sym_addi(v->dims[a], lo), hi));
 	}
-	count_bytes(gl);
+	gl->b.k->flops = zero;
+	gl->b.k->bytes = bytes_of(n, v->type);
 	add_call(gl);
 }
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,17 @@ void file_drop_pages(const file_data *f)
 {
 	if (f->mapped)
 		madvise((void *)f->data, f->size, MADV_DONTNEED);
+}
+
+void memory_ask_large_pages(void *at, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), skip = (0 - (uintptr_t)at) % page;
+	if (bytes > skip)
+		madvise((char *)at + skip, (bytes - skip) / page * page, MADV_HUGEPAGE);
+#else
+	(void)at, (void)bytes;
+#endif
 }
 
 void file_unmap(file_data *f)

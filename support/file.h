@@ -19,6 +19,8 @@ bool file_map(const char *path, file_data *out, diag *d);
 /* Gives the memory behind a mapped file back to the system; what is read later comes from the disk again. */
 void file_drop_pages(const file_data *f);
 void file_unmap(file_data *f);
+/* Asks the system for large pages behind memory that was not touched yet; it may have none. */
+void memory_ask_large_pages(void *at, size_t bytes);
 
 /* Readers see the old file or the whole new one. A path that is no regular file (/dev/stdout) is written directly. */
 bool file_write_atomic(const char *path, const void *data, size_t n, diag *d);

@@ -107,9 +107,52 @@ prints "digraph" "$model" --emit=dot
 prints "digits_cnn_run" "$model" --emit=header
 prints "workspace:" "$model" -o r.o --report
 prints '"workspace_bytes"' "$model" -o r.o --report=json
+prints "code:" "$model" -o r.o --dim batch=1 --report
+prints "(ratio 1." "$model" -o r.o --dim batch=1 --report
 succeeds "--report=json is JSON" sh -c "'$dlcc' '$model' -o r.o --report=json | python3 -m json.tool"
 succeeds "bench --json is JSON" sh -c "'$dlcc' bench '$model' --repeat=3 --json | python3 -m json.tool"
+succeeds "bench --report=json is JSON" sh -c "'$dlcc' bench '$model' --repeat=3 --report=json --threads=2 | python3 -m json.tool"
+succeeds "bench --report=json -o" "$dlcc" bench "$model" --repeat=3 --report=json -o bench.json
+succeeds "bench -o is JSON" python3 -m json.tool bench.json
 prints "GFLOP/s" bench "$model" --repeat=3
+prints "% roof" bench "$model" --repeat=3 --profile
+refuses "-o of dlcc bench" bench "$model" -o x.html
+mkdir -p pages
+succeeds "run --report=html" "$dlcc" run "$model" --input image=ones --dim batch=1 --report=html -O0
+succeeds "--report=html" "$dlcc" "$model" --dim batch=1 --report=html -o pages/net.o
+prints "report   pages/bench.html" bench "$model" --repeat=3 --report=html -o pages/bench.html
+
+# Every element is closed, and nothing comes from elsewhere.
+cat > page.py <<'PY'
+import sys
+from html.parser import HTMLParser
+
+EMPTY = {"meta"}
+
+class Page(HTMLParser):
+	def __init__(self):
+		super().__init__()
+		self.open, self.seen = [], set()
+	def handle_starttag(self, tag, attributes):
+		assert tag not in ("script", "link", "img", "iframe"), tag
+		assert not any(name in ("src", "href") for name, _ in attributes), attributes
+		self.seen.add(tag)
+		if tag not in EMPTY:
+			self.open.append(tag)
+	def handle_startendtag(self, tag, attributes):
+		self.seen.add(tag)
+	def handle_endtag(self, tag):
+		assert self.open and self.open[-1] == tag, (tag, self.open, self.getpos())
+		self.open.pop()
+
+for path in sys.argv[1:]:
+	text = open(path, encoding="utf-8").read()
+	page = Page()
+	page.feed(text)
+	assert not page.open and {"svg", "table", "rect"} <= page.seen, (path, page.open)
+	assert "http:" not in text and "https:" not in text and "nan" not in text.lower().split(), path
+PY
+succeeds "pages are HTML" python3 page.py digits_cnn.html pages/net.html pages/bench.html
 succeeds "--header" "$dlcc" "$model" -o a.o --header=elsewhere.h
 [ -f elsewhere.h ] && [ ! -f a.h ] && ok || fail "--header=elsewhere.h"
 succeeds "--no-header" "$dlcc" "$model" -o b.o --no-header

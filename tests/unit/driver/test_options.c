@@ -39,7 +39,11 @@ static const struct { const char *words[MAX_WORDS]; const char *error; } lines[]
 	{{"m.onnx", "--input", "x=f32[1,2a]"}, "is no dimension"},
 	{{"bench", "m.onnx", "--winograd=f2"}, NULL},
 	{{"m.onnx", "--winograd=f3"}, "is none of off, f2, f4"},
-	{{"m.onnx", "--report=xml"}, "is not json"},
+	{{"m.onnx", "--report=html"}, NULL},
+	{{"bench", "m.onnx", "--report=html", "-o", "x.html"}, NULL},
+	{{"bench", "m.onnx", "-o", "x.html"}, "-o of dlcc bench names the file of --report"},
+	{{"run", "m.onnx", "-o", "x.html"}, "is no option of dlcc run"},
+	{{"m.onnx", "--report=xml"}, "neither json nor html"},
 };
 
 static bool parse(options *o, arena *a, const char *const *words, diag *d)
