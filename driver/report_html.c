@@ -15,7 +15,7 @@ static const char style[] =
 	"body{font:14px/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:1080px;margin:2rem auto;padding:0 1rem}\n"
 	"h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2.2rem 0 .5rem}p{margin:.3rem 0 .8rem}.dim,small{color:var(--dim)}\n"
 	".cards{display:flex;flex-wrap:wrap;gap:.6rem;margin:1rem 0}.cards div{background:var(--card);border-radius:8px;padding:.5rem .9rem}\n"
-	".cards b{display:block;font-size:1.15rem;font-weight:600}.cards span{color:var(--dim)}\n"
+	".cards b{display:block;font-size:1.15rem;font-weight:600}.cards div>span{color:var(--dim)}\n"
 	"table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
 	"th{font-weight:600;color:var(--dim);position:sticky;top:0;background:var(--bg)}th,td{text-align:right;padding:.2rem .5rem;border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}\n"
 	"th.name,td.name{text-align:left;white-space:normal;overflow-wrap:anywhere;width:45%}td.name>small{display:block}summary{cursor:pointer}details[open] summary small{display:none}\n"
@@ -103,6 +103,18 @@ static void add_times(str *s, const report *r)
 	str_add(s, "</div>\n");
 }
 
+enum { SHOWN_EXPRESSION = 32 }; /* bytes; a workspace can be pages of maxima */
+
+static void add_expression(str *s, const report *r, const sym *count)
+{
+	const char *text = report_count(r, count);
+	str_add(s, "<span title=\"");
+	add_html_text(s, text);
+	str_add(s, "\">");
+	add_html_cut(s, text, SHOWN_EXPRESSION);
+	str_add(s, "</span>");
+}
+
 static void add_memory(str *s, const report *r)
 {
 	str_add(s, "<div class=cards>\n");
@@ -110,7 +122,7 @@ static void add_memory(str *s, const report *r)
 		card_quantity(s, "workspace", (double)r->workspace, "B");
 	} else {
 		open_card(s, "workspace");
-		add_html_text(s, report_count(r, r->of.p->workspace_bytes));
+		add_expression(s, r, r->of.p->workspace_bytes);
 		close_card(s);
 	}
 	if (r->most_live >= 0)
@@ -169,7 +181,7 @@ static void add_quantity_cell(str *s, const report *r, bool known, double x, con
 	if (known)
 		add_quantity(s, x, "");
 	else
-		add_html_text(s, report_count(r, count));
+		add_expression(s, r, count);
 	str_add(s, "</td>");
 }
 
@@ -224,8 +236,9 @@ void report_html(str *s, const report *r)
 	add_section(s, "Kernels", r->by_time ? "Times are means of a run; rates are those of the fastest call. The roof is what the machine allows "
 	                                       "with data in memory." : "One call of each.");
 	add_kernels(s, r);
-	add_section(s, "Fused graph", "Kernels in the order they run, and the values between them in memory; constants are left out. "
-	            "The fuller the bar at the left, the larger the share of the time.");
+	add_section(s, "Fused graph", r->by_time ? "Kernels in the order they run, and the values between them in memory; constants are left out. "
+	                                           "The fuller the bar at the left, the larger the share of the time."
+	                                         : "Kernels in the order they run, and the values between them in memory; constants are left out.");
 	str_add(s, "<div class=scroll>\n");
 	svg_graph(s, r);
 	str_add(s, "</div>\n");
