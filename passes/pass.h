@@ -40,6 +40,7 @@ extern const int pass_count;
 const pass_info *pass_find(const char *name);
 
 bool pass_infer(graph *g, pass_ctx *ctx);
+bool pass_widen(graph *g, pass_ctx *ctx);
 bool pass_simplify(graph *g, pass_ctx *ctx);
 bool pass_share(graph *g, pass_ctx *ctx);
 bool pass_fold(graph *g, pass_ctx *ctx);

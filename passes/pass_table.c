@@ -7,6 +7,8 @@
 const pass_info pass_table[] = {
 	{.name = "infer",           .level = PASS_GRAPH,   .min_opt = 0, .run_graph = pass_infer, .whole = true,
 	 .purpose = "run the type rules again, in order"},
+	{.name = "widen",           .level = PASS_GRAPH,   .min_opt = 1, .run_graph = pass_widen, .whole = true,
+	 .purpose = "keep values of 16 bits between operators in f32"},
 	{.name = "simplify",        .level = PASS_GRAPH,   .min_opt = 1, .run_graph = pass_simplify,
 	 .purpose = "algebra, batch norm into convolutions, movement that cancels, known sizes"},
 	{.name = "fold",            .level = PASS_GRAPH,   .min_opt = 1, .run_graph = pass_fold, .whole = true,
