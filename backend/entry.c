@@ -47,7 +47,7 @@ enum { CONTEXT_PARALLEL, CONTEXT_POOL, CONTEXT_PROFILE = 4, CONTEXT_PROFILE_USER
 enum { TENSOR_DATA, TENSOR_DIMS = 3 };
 enum { ARGS_KERNEL, ARGS_BUFFERS, ARGS_SYMBOLS };
 enum { SERIAL_WORK = 1 << 18 }; /* operations plus bytes that one thread does in a few microseconds */
-enum { N_MODEL_FIELDS = 25 };
+enum { N_MODEL_FIELDS = 26 };
 
 /* ---- small words -------------------------------------------------------------------------------------------------- */
 
@@ -925,6 +925,7 @@ static void emit_descriptor(const entry *e, LLVMValueRef g, LLVMTypeRef type, LL
 		int32(e, 0),
 		condition_table(e),
 		check,
+		null_pointer(e), /* variants */
 	};
 	LLVMSetInitializer(g, LLVMConstNamedStruct(type, fields, N_MODEL_FIELDS));
 }
@@ -935,7 +936,7 @@ static LLVMTypeRef model_type(const entry *e)
 	LLVMTypeRef fields[N_MODEL_FIELDS] = {
 		e->i32, e->i32, e->ptr, e->ptr, e->ptr, e->i64, e->i32, e->i32, e->i32, e->i32, e->ptr,
 		e->ptr, e->ptr, e->ptr, e->i64, e->i64, e->ptr, e->ptr, e->ptr, e->ptr, e->i64, e->i32, e->i32, e->ptr,
-		e->ptr,
+		e->ptr, e->ptr,
 	};
 	return struct_type(e, N_MODEL_FIELDS, fields);
 }

@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 /* The version of this ABI; an object compiled for another one is refused with DLRT_VERSION. */
-#define DLRT_ABI 2u
+#define DLRT_ABI 3u
 
 /* The largest rank of an input or output. */
 #define DLRT_MAX_RANK 12
@@ -207,7 +207,7 @@ typedef struct dlrt_context {
 	                              *     data-dependent size (their type and rank are set); NULL in typed calls, which
 	                              *     models with such outputs do not have */
 	const void *weights;         /* 64  the external weights if DLRT_MODEL_EXTERNAL_WEIGHTS, else model->weights */
-	uint64_t cpu_features;       /* 72  dlrt_cpu_features(), to choose among code for several CPUs */
+	uint64_t cpu_features;       /* 72  dlrt_cpu_features() */
 } dlrt_context;                  /* 80 bytes */
 
 /* ---- The model descriptor (ABI, a constant emitted by dlcc) --------------------------------------------------- */
@@ -250,7 +250,11 @@ typedef struct dlrt_kernel_info {
 /* dlrt_model.flags */
 #define DLRT_MODEL_EXTERNAL_WEIGHTS 1u   /* the application maps the weights file: see dlrt_options.weights */
 
-/* A compiled model. 64-bit offsets on the right. */
+/* A compiled model. 64-bit offsets on the right.
+ *
+ * With code for several CPUs (n_variants > 0) it has no code that is run: each variant is a complete model of the same name,
+ * inputs, outputs, symbols, conditions, kernels and weights, for one CPU. Every call takes the first variant that this machine
+ * can run: features are determined once, and then that is a comparison for each variant. A variant can also be passed itself. */
 typedef struct dlrt_model {
 	uint32_t abi;                      /*   0  DLRT_ABI of the compiler; always the first field */
 	uint32_t flags;                    /*   4  DLRT_MODEL_x */
@@ -261,16 +265,17 @@ typedef struct dlrt_model {
 	int32_t n_inputs;                  /*  40 */
 	int32_t n_outputs;                 /*  44 */
 	int32_t n_symbols;                 /*  48 */
-	int32_t n_kernels;                 /*  52 */
+	int32_t n_kernels;                 /*  52  of all variants: a run calls those of one, whose code they are */
 	const dlrt_port *inputs;           /*  56 */
 	const dlrt_port *outputs;          /*  64 */
 	const dlrt_symbol *symbols;        /*  72 */
 	const dlrt_kernel_info *kernels;   /*  80 */
-	uint64_t workspace_bytes;          /*  88  enough for all shapes within the bounds; UINT64_MAX: there is no such
-	                                    *      number, ask `workspace` */
+	uint64_t workspace_bytes;          /*  88  enough for all shapes within the bounds, and for every variant; UINT64_MAX:
+	                                    *      there is no such number, ask `workspace` */
 	uint64_t workspace_align;          /*  96  a power of two <= DLRT_WORKSPACE_ALIGN */
 
-	/* The workspace for these symbols. DLRT_RANGE: a size overflows. NULL: workspace_bytes is exact. */
+	/* The workspace for these symbols. DLRT_RANGE: a size overflows. NULL: workspace_bytes is exact. With variants: NULL,
+	 * and so is `run`. */
 	dlrt_status (*workspace)(const int64_t *symbols, uint64_t *bytes);              /* 104 */
 
 	/* All dims of all inputs, then of all outputs, flattened; -1 for a data-dependent one. DLRT_RANGE: a size
@@ -290,10 +295,16 @@ typedef struct dlrt_model {
 	 * DLRT_DIMS and *failed is the one that does not hold; DLRT_RANGE: a size overflows. `workspace`, `dims` and
 	 * `run` are called only after it. NULL: there are none. */
 	int32_t n_conditions;              /* 144 */
-	int32_t reserved;                  /* 148  0 */
+	int32_t n_variants;                /* 148  0: this is code for one CPU */
 	const char *const *conditions;     /* 152 */
 	dlrt_status (*check)(const int64_t *symbols, int32_t *failed);                  /* 160 */
-} dlrt_model;                          /* 168 bytes */
+
+	const struct dlrt_model *const *variants; /* 168  the best CPU first; none of them has variants; NULL: there are none */
+} dlrt_model;                          /* 176 bytes */
+
+/* What runs on this machine: the model itself, or one of its variants. NULL if the CPU lacks something that all of them need,
+ * or there is no such model: `dlrt_run` says why. */
+const dlrt_model *dlrt_variant(const dlrt_model *model);
 
 /* ---- Threads -------------------------------------------------------------------------------------------------- */
 

@@ -58,11 +58,13 @@ AT(dlrt_model, run, 120);
 AT(dlrt_model, weights, 128);
 AT(dlrt_model, weights_bytes, 136);
 AT(dlrt_model, n_conditions, 144);
+AT(dlrt_model, n_variants, 148);
 AT(dlrt_model, conditions, 152);
 AT(dlrt_model, check, 160);
+AT(dlrt_model, variants, 168);
 _Static_assert(sizeof(dlrt_tensor) == 112 && sizeof(dlrt_context) == 80 && sizeof(dlrt_dim) == 16, "sizes");
 _Static_assert(sizeof(dlrt_port) == 24 && sizeof(dlrt_symbol) == 24 && sizeof(dlrt_kernel_info) == 32, "sizes");
-_Static_assert(sizeof(dlrt_model) == 168, "sizes");
+_Static_assert(sizeof(dlrt_model) == 176, "sizes");
 #endif
 _Static_assert(sizeof(dlrt_type) == 4 && sizeof(dlrt_status) == 4, "enums are 32-bit in generated code");
 
@@ -78,9 +80,31 @@ static const char *const feature_names[64] = {
 #undef FEATURE_NAME
 };
 
-static dlrt_status fail_cpu(const dlrt_model *m, const dlrt_options *o, uint64_t missing)
+static uint64_t missing_of(const dlrt_model *m)
 {
+	return m->cpu_features & ~dlrt_cpu_features();
+}
+
+static int count_bits(uint64_t bits)
+{
+	int n = 0;
+	for (; bits; bits &= bits - 1)
+		n++;
+	return n;
+}
+
+static dlrt_status fail_cpu(const dlrt_model *m, const dlrt_options *o)
+{
+	const dlrt_model *nearest = m;
+	if (!missing_of(m)) /* none of its variants has all that it needs */
+		nearest = m->variants[0];
+	for (int32_t i = 1; nearest != m && i < m->n_variants; i++)
+		if (count_bits(missing_of(m->variants[i])) <= count_bits(missing_of(nearest)))
+			nearest = m->variants[i];
+	uint64_t missing = missing_of(nearest);
 	dlrt_fail(o, DLRT_CPU, "model \"%s\" is compiled for %s, and this CPU lacks", m->name, m->cpu);
+	if (nearest != m)
+		dlrt_fail_more(o, " for %s", nearest->cpu);
 	const char *separator = " ";
 	for (int bit = 0; bit < 64; bit++) {
 		if (!(missing >> bit & 1))
@@ -94,15 +118,33 @@ static dlrt_status fail_cpu(const dlrt_model *m, const dlrt_options *o, uint64_t
 	return DLRT_CPU;
 }
 
-dlrt_status dlrt_check_model(const dlrt_model *m, const dlrt_options *o)
+static bool is_known(const dlrt_model *m)
 {
+	return m && m->abi == DLRT_ABI;
+}
+
+const dlrt_model *dlrt_variant(const dlrt_model *m)
+{
+	if (!is_known(m) || missing_of(m))
+		return NULL;
+	for (int32_t i = 0; i < m->n_variants; i++)
+		if (!missing_of(m->variants[i]))
+			return m->variants[i];
+	return m->n_variants ? NULL : m;
+}
+
+dlrt_status dlrt_check_model(const dlrt_model **model, const dlrt_options *o)
+{
+	const dlrt_model *m = *model, *variant = dlrt_variant(m);
 	if (!m)
 		return dlrt_fail(o, DLRT_NULL, "the model is NULL");
 	if (m->abi != DLRT_ABI)
 		return dlrt_fail(o, DLRT_VERSION, "the model has ABI version %d, the runtime %d", (int64_t)m->abi,
 		                 (int64_t)DLRT_ABI);
-	uint64_t missing = m->cpu_features & ~dlrt_cpu_features();
-	return missing ? fail_cpu(m, o, missing) : DLRT_OK;
+	if (!variant)
+		return fail_cpu(m, o);
+	*model = variant;
+	return DLRT_OK;
 }
 
 static dlrt_status check_conditions(const dlrt_model *m, const dlrt_options *o, const int64_t *symbols)

@@ -39,8 +39,8 @@ DLRT_HIDDEN size_t dlrt_type_align(int32_t type);
 
 /* dlrt_check.c: each writes a message when it fails. */
 
-/* The ABI version and the CPU. */
-DLRT_HIDDEN dlrt_status dlrt_check_model(const dlrt_model *model, const dlrt_options *options);
+/* The ABI version and the CPU; puts the variant that runs here in place of a model that has them. */
+DLRT_HIDDEN dlrt_status dlrt_check_model(const dlrt_model **model, const dlrt_options *options);
 
 /* The values of symbols against their bounds and the conditions of the model. */
 DLRT_HIDDEN dlrt_status dlrt_check_symbols(const dlrt_model *model, const dlrt_options *options, const int64_t *symbols);

@@ -62,12 +62,12 @@ static int64_t count_dims(const dlrt_port *ports, int32_t n)
 /* Checks the model and its inputs, then does `do_it` in a frame that is large enough. */
 static dlrt_status with_frame(call *c, body *do_it)
 {
-	const dlrt_model *m = c->model;
 	if (c->options->message && c->options->message_bytes)
 		c->options->message[0] = '\0';
-	dlrt_status status = dlrt_check_model(m, c->options);
+	dlrt_status status = dlrt_check_model(&c->model, c->options);
 	if (status)
 		return status;
+	const dlrt_model *m = c->model;
 	int64_t n_pointers = (int64_t)m->n_inputs + m->n_outputs;
 	int64_t n_numbers = m->n_symbols;
 	if (m->dims)
@@ -116,8 +116,8 @@ dlrt_status dlrt_workspace_size(const dlrt_model *model, const dlrt_tensor *inpu
 		return DLRT_NULL;
 	dlrt_status status;
 	if (model && model->n_inputs && !inputs) {
-		status = dlrt_check_model(model, c.options);
-		c.workspace_bytes = status ? 0 : model->workspace_bytes;
+		status = dlrt_check_model(&c.model, c.options);
+		c.workspace_bytes = status ? 0 : c.model->workspace_bytes;
 	} else {
 		status = with_frame(&c, find_workspace);
 	}
@@ -345,14 +345,11 @@ static dlrt_status check_pointers(const dlrt_port *ports, const void *const *dat
 static dlrt_status check_typed(const dlrt_model *m, const void *const *inputs, void *const *outputs,
                                const int64_t *symbols)
 {
-	dlrt_status status = dlrt_check_model(m, NULL);
-	if (status)
-		return status;
 	if (m->flags & DLRT_MODEL_EXTERNAL_WEIGHTS)
 		return DLRT_WEIGHTS;
 	if (m->n_symbols && !symbols)
 		return DLRT_NULL;
-	status = dlrt_check_symbols(m, NULL, symbols);
+	dlrt_status status = dlrt_check_symbols(m, NULL, symbols);
 	if (!status)
 		status = check_pointers(m->inputs, inputs, m->n_inputs, symbols);
 	if (!status)
@@ -364,7 +361,9 @@ dlrt_status dlrt_run_typed(const dlrt_model *model, const void *const *inputs, v
                            const int64_t *symbols, void *given, const dlrt_threads *threads)
 {
 	uint64_t needed = 0;
-	dlrt_status status = check_typed(model, inputs, outputs, symbols);
+	dlrt_status status = dlrt_check_model(&model, NULL);
+	if (!status)
+		status = check_typed(model, inputs, outputs, symbols);
 	if (!status)
 		status = dlrt_check_workspace(model, NULL, symbols, &needed);
 	if (status)

@@ -301,7 +301,7 @@ static const wrong wrongs[] = {
 #else
 	{"cpu name", missing_known_feature, DLRT_CPU, "model \"add_rows\" is compiled for any, and this CPU lacks avx2"},
 #endif
-	{"abi", other_abi, DLRT_VERSION, "the model has ABI version 7, the runtime 2"},
+	{"abi", other_abi, DLRT_VERSION, "the model has ABI version 7, the runtime 3"},
 	{"memory", no_memory, DLRT_MEMORY, "no memory for a workspace of 60 bytes"},
 	{"below", below_bounds, DLRT_RANGE, "symbol \"N\" is 0, which is outside 1..1000"},
 	{"above", above_bounds, DLRT_RANGE, "symbol \"N\" is 1001, which is outside 1..1000"},
@@ -801,6 +801,107 @@ static void test_cpu_features(void **state)
 #endif
 }
 
+/* ---- Code for several CPUs --------------------------------------------------------------------------------------- */
+
+#define FUTURE(bit) (UINT64_C(1) << (bit)) /* features that no machine has */
+enum { MAX_VARIANTS = 3 };
+
+static const void *ran; /* the weights of the variant that ran last */
+
+static dlrt_status run_and_tell(const void *const *inputs, void *const *outputs, void *workspace, const int64_t *symbols,
+                                const dlrt_context *context)
+{
+	(void)inputs, (void)outputs, (void)workspace, (void)symbols;
+	ran = context->weights;
+	return DLRT_OK;
+}
+
+typedef struct several {
+	dlrt_model variants[MAX_VARIANTS], model;
+	const dlrt_model *list[MAX_VARIANTS];
+} several;
+
+/* Variants that need these features; each its own workspace size.  The model needs what all of them do. */
+static void make_several(several *s, int n, const uint64_t *features)
+{
+	static const char *const names[MAX_VARIANTS] = {"first", "second", "third"};
+	s->model = (dlrt_model){.abi = DLRT_ABI, .name = "net", .cpu = "all of them", .cpu_features = ~UINT64_C(0),
+	                        .workspace_align = 64, .workspace_bytes = 64 * MAX_VARIANTS, .n_variants = n, .variants = s->list};
+	for (int i = 0; i < n; i++) {
+		s->variants[i] = s->model;
+		s->variants[i].n_variants = 0;
+		s->variants[i].variants = NULL;
+		s->variants[i].cpu = names[i];
+		s->variants[i].cpu_features = features[i];
+		s->variants[i].workspace_bytes = 64 * ((uint64_t)i + 1);
+		s->variants[i].run = run_and_tell;
+		s->variants[i].weights = &s->variants[i];
+		s->list[i] = &s->variants[i];
+		s->model.cpu_features &= features[i];
+	}
+}
+
+static void test_variants(void **state)
+{
+	static const struct {
+		int n;
+		uint64_t features[MAX_VARIANTS];
+		int picked; /* -1: none */
+		const char *message;
+	} rows[] = {
+		{1, {0}, 0, ""},
+		{2, {0, 0}, 0, ""},
+		{2, {FUTURE(59), 0}, 1, ""},
+		{3, {FUTURE(59) | FUTURE(60), FUTURE(60), 0}, 2, ""},
+		{3, {FUTURE(59), 0, FUTURE(60)}, 1, ""},
+		{2, {FUTURE(59) | FUTURE(60), FUTURE(60)}, -1,
+		 "model \"net\" is compiled for all of them, and this CPU lacks feature 60"},
+		{3, {FUTURE(59) | FUTURE(60), FUTURE(61), FUTURE(60) | FUTURE(62)}, -1,
+		 "model \"net\" is compiled for all of them, and this CPU lacks for second feature 61"},
+		{2, {FUTURE(59), FUTURE(60)}, -1, "model \"net\" is compiled for all of them, and this CPU lacks for second feature 60"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		several s;
+		char message[200];
+		_Alignas(DLRT_WORKSPACE_ALIGN) char workspace[64 * MAX_VARIANTS];
+		size_t bytes = 7;
+		make_several(&s, rows[i].n, rows[i].features);
+		const dlrt_model *wanted = rows[i].picked < 0 ? NULL : &s.variants[rows[i].picked];
+		dlrt_status status = wanted ? DLRT_OK : DLRT_CPU;
+		dlrt_options o = {.workspace = workspace, .workspace_bytes = 64 * (size_t)(rows[i].picked + 1),
+		                  .message = message, .message_bytes = sizeof message};
+		assert_ptr_equal(dlrt_variant(&s.model), wanted);
+		ran = NULL;
+		assert_int_equal(dlrt_run(&s.model, NULL, NULL, &o), status);
+		assert_string_equal(message, rows[i].message);
+		assert_ptr_equal(ran, wanted);
+		ran = NULL;
+		assert_int_equal(dlrt_run_typed(&s.model, NULL, NULL, NULL, workspace, NULL), status);
+		assert_ptr_equal(ran, wanted);
+		assert_int_equal(dlrt_workspace_size(&s.model, NULL, &bytes), status);
+		assert_int_equal(bytes, wanted ? wanted->workspace_bytes : 0);
+		o.workspace_bytes--; /* the size is that of the variant, not of the largest one */
+		assert_int_equal(dlrt_run(&s.model, NULL, NULL, &o), wanted ? DLRT_WORKSPACE : DLRT_CPU);
+	}
+}
+
+/* A variant is a model: a caller may pass the one that it wants. */
+static void test_variant_itself(void **state)
+{
+	several s;
+	(void)state;
+	make_several(&s, 3, (const uint64_t[]){0, 0, FUTURE(59)});
+	assert_ptr_equal(dlrt_variant(&s.variants[1]), &s.variants[1]);
+	assert_int_equal(dlrt_run(&s.variants[1], NULL, NULL, NULL), DLRT_OK);
+	assert_ptr_equal(ran, &s.variants[1]);
+	assert_int_equal(dlrt_run(&s.variants[2], NULL, NULL, NULL), DLRT_CPU);
+	assert_null(dlrt_variant(&s.variants[2]));
+	assert_null(dlrt_variant(NULL));
+	s.model.abi++;
+	assert_null(dlrt_variant(&s.model));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -823,6 +924,8 @@ int main(void)
 		cmocka_unit_test(test_tensor_bytes),
 		cmocka_unit_test(test_strerror),
 		cmocka_unit_test(test_cpu_features),
+		cmocka_unit_test(test_variants),
+		cmocka_unit_test(test_variant_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
