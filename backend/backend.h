@@ -11,8 +11,18 @@ const target *target_default(const char *arch); /* portable choice for objects *
 int target_count(void);
 const target *target_at(int i);
 
+/* The same model for a further CPU. */
+typedef struct emit_variant {
+	program *p;
+	const target *target;
+	const char *kernel_text_path;
+	size_t *code_bytes;
+} emit_variant;
+
 typedef struct emit_options {
 	const target *target;
+	const emit_variant *also; /* further CPUs of the object, the best last; each needs something that those before it do not */
+	int n_also;
 	const char *triple;   /* NULL: the host's with target->arch, or <arch>-unknown-linux-gnu when cross compiling */
 	int opt;              /* -O0 .. -O3 */
 	bool sanitize;        /* check every access against its buffer's size */
@@ -26,12 +36,14 @@ typedef struct emit_options {
 
 typedef enum emit_kind { EMIT_OBJECT, EMIT_ASSEMBLY, EMIT_LLVM } emit_kind;
 
-/* Writes the program as one relocatable object (or text).  False after reporting to d. */
+/* Writes the program as one relocatable object (or text).  False after reporting to d.  Several CPUs: 64-bit ELF objects only. */
 bool emit_file(program *p, const emit_options *o, emit_kind kind, const char *path, diag *d);
 /* Links an object of the program and the runtime into a shared library (uses the system's cc). */
 bool emit_shared(program *p, const emit_options *o, const char *runtime_archive, const char *path, diag *d);
 /* The C header that declares the model: include guard, C99 and C++. */
 void emit_header(str *out, const program *p, const emit_options *o);
+/* How many bytes of constants an object takes, and how many of these the code for more than one CPU reads. */
+void emit_weights_bytes(const program *p, const emit_options *o, uint64_t *all, uint64_t *shared);
 
 /* In-process code (jit.c).  `model` is valid until jit_free; constants are used in place, not copied. */
 struct dlrt_model;

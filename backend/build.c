@@ -247,7 +247,7 @@ static plan make_plan(build *b, bool one)
 
 static LLVMValueRef declare(build *b, build_part *part, const unit *u)
 {
-	const char *name = arena_printf(b->a, "%s.%s", b->symbol, u->k->name);
+	const char *name = arena_printf(b->a, "%s.%s", b->of ? b->of->prefix : b->symbol, u->k->name);
 	LLVMValueRef f = LLVMAddFunction(part->em.module, name, emit_kernel_type(&part->em));
 	if (b->n > 1)
 		LLVMSetVisibility(f, LLVMHiddenVisibility);
@@ -274,14 +274,36 @@ static void emit_all(build *b, const plan *pl)
 	LLVMValueRef *kernels = new_array(b->a, LLVMValueRef, (size_t)b->p->kernels.n);
 	for (int i = 0; i < b->p->kernels.n; i++)
 		kernels[i] = pl->of_kernel[i]->function;
-	emit_entry(first, b->w, kernels, b->in_process);
+	if (b->of)
+		emit_variant_entry(first, b->w, kernels, b->of);
+	else
+		emit_entry(first, b->w, kernels, b->in_process);
+}
+
+static bool begin(build *b)
+{
+	b->symbol = c_identifier(b->a, b->o->symbol ? b->o->symbol : b->p->name);
+	b->triple = build_triple(b->a, b->o, b->d);
+	return b->triple != NULL;
+}
+
+bool build_front(build *b, const variant *v, int n)
+{
+	if (!begin(b))
+		return false;
+	b->n = 1;
+	b->parts = new_array(b->a, build_part, 1);
+	open_part(b, &b->parts[0]);
+	emit_module *em = &b->parts[0].em;
+	weights_define(b->w, em->module, b->triple, NULL);
+	emit_front(em, b->w, v, n);
+	debug_info_end(em);
+	return true;
 }
 
 bool build_modules(build *b, bool one)
 {
-	b->symbol = c_identifier(b->a, b->o->symbol ? b->o->symbol : b->p->name);
-	b->triple = build_triple(b->a, b->o, b->d);
-	if (!b->triple)
+	if (!begin(b))
 		return false;
 	plan pl = make_plan(b, one);
 	for (int i = 0; i < b->n; i++)

@@ -10,6 +10,9 @@
  *   NAME_run      the typed call; by dlrt_run_typed
  *   NAME          the descriptor; with NAME_run, the only global symbols
  *
+ * With code for several CPUs, run, workspace and what they need exist once per CPU, as NAME.CPU.run ..., each in modules of its
+ * own; the rest is in one module for any CPU, where NAME lists the descriptors of the variants, NAME.CPU.
+ *
  * The structures are those of dlrt.h, field by field.  A kernel gets the caller's symbols, unless steps bind more of them:
  * then a copy in the order of p->dims.  A bound value outside the symbol's range ends the run with DLRT_DATA, so what was
  * sized by that range is never left; so does one that contradicts an assumed condition.  Symbols and addresses found inside a
@@ -31,14 +34,16 @@ typedef struct entry {
 	const program *p;
 	const emit_options *o;
 	signature sig;
+	const char *prefix; /* of local symbols: NAME or NAME.CPU */
 	weights *w;
 	LLVMValueRef *kernels;
+	int first_kernel;   /* in the model's table */
 	LLVMContextRef c;
 	LLVMModuleRef m;
 	LLVMBuilderRef b;
 	LLVMTypeRef ptr, i1, i8, i32, i64, nothing;
 	LLVMTypeRef kernel_type, task_type;
-	LLVMTypeRef context_type, tensor_type, args_type;
+	LLVMTypeRef context_type, tensor_type, args_type, model_type;
 	LLVMValueRef call; /* NAME.call */
 } entry;
 
@@ -110,7 +115,7 @@ static LLVMBasicBlockRef new_block(const entry *e, const char *name)
 /* A local function, its parameters named, and the builder at its start. */
 static LLVMValueRef begin_function(const entry *e, const char *name, LLVMTypeRef type, const char *const *params)
 {
-	LLVMValueRef f = LLVMAddFunction(e->m, arena_printf(e->a, "%s.%s", e->sig.symbol, name), type);
+	LLVMValueRef f = LLVMAddFunction(e->m, arena_printf(e->a, "%s.%s", e->prefix, name), type);
 	LLVMSetLinkage(f, LLVMInternalLinkage);
 	emit_function_attributes(e->em, f);
 	for (unsigned i = 0; params && i < LLVMCountParams(f); i++)
@@ -214,11 +219,16 @@ static void know_bounds_of_bound(const entry *e, sizes *s)
 	}
 }
 
+static LLVMTypeRef workspace_type(const entry *e)
+{
+	return function_type(e->i32, 2, (LLVMTypeRef[]){e->ptr, e->ptr});
+}
+
 static LLVMValueRef emit_workspace(const entry *e)
 {
 	if (e->sig.fixed_workspace)
 		return null_pointer(e);
-	LLVMValueRef f = begin_function(e, "workspace", function_type(e->i32, 2, (LLVMTypeRef[]){e->ptr, e->ptr}),
+	LLVMValueRef f = begin_function(e, "workspace", workspace_type(e),
 	                                (const char *const[]){"symbols", "bytes"});
 	sizes s;
 	sizes_init(&s, e->a, e->m, e->b, true);
@@ -487,7 +497,7 @@ static void emit_kernel_step(run_code *r, const step *s)
 		r->frame,
 		r->own_symbols,
 		s->k->tiles ? sizes_emit(&r->sizes, s->k->tiles) : int64(e, 1),
-		int32(e, index),
+		int32(e, e->first_kernel + index),
 		emit_worth(r, s->k),
 	};
 	LLVMBuildCall2(e->b, call_type(e), e->call, of_call, 7, "");
@@ -781,10 +791,14 @@ static void allocate_unwritten(const run_code *r)
 	}
 }
 
+static LLVMTypeRef run_type(const entry *e)
+{
+	return function_type(e->i32, 5, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->ptr, e->ptr});
+}
+
 static LLVMValueRef emit_run(const entry *e)
 {
-	LLVMTypeRef type = function_type(e->i32, 5, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->ptr, e->ptr});
-	LLVMValueRef f = begin_function(e, "run", type, (const char *const[]){"inputs", "outputs", "workspace", "symbols",
+	LLVMValueRef f = begin_function(e, "run", run_type(e), (const char *const[]){"inputs", "outputs", "workspace", "symbols",
 	                                "context"});
 	run_code r;
 	run_open(&r, e, f);
@@ -881,53 +895,84 @@ static LLVMValueRef known_or_minus_one(const entry *e, const sym *s)
 	return int64(e, s && sym_is_const(s, &value) ? value : -1);
 }
 
-static LLVMValueRef kernel_table(const entry *e)
+static LLVMValueRef kernel_row(const entry *e, const kernel *k)
 {
-	int n = e->p->kernels.n;
-	LLVMTypeRef type = struct_type(e, 4, (LLVMTypeRef[]){e->ptr, e->ptr, e->i64, e->i64});
-	LLVMValueRef *rows = new_array(e->a, LLVMValueRef, (size_t)n);
-	for (int i = 0; i < n; i++) {
-		const kernel *k = e->p->kernels.v[i];
-		rows[i] = row(e, 4, (LLVMValueRef[]){
-			text(e, k->name), text(e, k->nodes), known_or_minus_one(e, k->flops), known_or_minus_one(e, k->bytes),
-		});
-	}
-	return table(e, type, rows, n);
+	return row(e, 4, (LLVMValueRef[]){
+		text(e, k->name), text(e, k->nodes), known_or_minus_one(e, k->flops), known_or_minus_one(e, k->bytes),
+	});
 }
 
-static void emit_descriptor(const entry *e, LLVMValueRef g, LLVMTypeRef type, LLVMValueRef run)
+static LLVMValueRef kernel_table(const entry *e, const variant *v, int n_variants)
+{
+	LLVMTypeRef type = struct_type(e, 4, (LLVMTypeRef[]){e->ptr, e->ptr, e->i64, e->i64});
+	vec(LLVMValueRef) rows = {0};
+	for (int k = 0; k < n_variants; k++)
+		for (int i = 0; i < v[k].p->kernels.n; i++)
+			vec_push(e->a, &rows, kernel_row(e, v[k].p->kernels.v[i]));
+	return table(e, type, rows.v, rows.n);
+}
+
+/* What all descriptors of an object have in common. */
+typedef struct tables {
+	LLVMValueRef inputs, outputs, symbols, kernels, conditions, dims, check;
+	int n_kernels;
+} tables;
+
+static tables emit_tables(const entry *e, const variant *v, int n)
+{
+	tables t = {.n_kernels = v[n - 1].first_kernel + v[n - 1].p->kernels.n};
+	t.dims = emit_dims(e);
+	t.check = emit_check(e);
+	t.inputs = port_table(e, e->p->inputs.v, e->p->inputs.n);
+	t.outputs = port_table(e, e->p->outputs.v, e->p->outputs.n);
+	t.symbols = symbol_table(e);
+	t.kernels = kernel_table(e, v, n);
+	t.conditions = condition_table(e);
+	return t;
+}
+
+/* What differs. */
+typedef struct model_code {
+	const char *cpu;
+	uint64_t features;
+	int64_t workspace_bytes;
+	LLVMValueRef workspace, run, variants;
+	int n_variants;
+} model_code;
+
+static void define_model(const entry *e, LLVMValueRef g, const tables *t, const model_code *c)
 {
 	const program *p = e->p;
-	LLVMValueRef base = weights_base(e->w), workspace = emit_workspace(e), dims = emit_dims(e), check = emit_check(e);
+	LLVMValueRef base = weights_base(e->w);
 	LLVMValueRef fields[N_MODEL_FIELDS] = {
 		int32(e, DLRT_ABI),
 		int32(e, e->o->weights_path ? (int32_t)DLRT_MODEL_EXTERNAL_WEIGHTS : 0),
 		text(e, p->name),
 		text(e, "dlcc " DLCC_VERSION),
-		text(e, e->o->target->name),
-		int64(e, (int64_t)e->o->target->required),
+		text(e, c->cpu),
+		int64(e, (int64_t)c->features),
 		int32(e, p->inputs.n),
 		int32(e, p->outputs.n),
 		int32(e, e->sig.symbols.n),
-		int32(e, p->kernels.n),
-		port_table(e, p->inputs.v, p->inputs.n),
-		port_table(e, p->outputs.v, p->outputs.n),
-		symbol_table(e),
-		kernel_table(e),
-		int64(e, e->sig.workspace),
+		int32(e, t->n_kernels),
+		t->inputs,
+		t->outputs,
+		t->symbols,
+		t->kernels,
+		int64(e, c->workspace_bytes),
 		int64(e, DLRT_WORKSPACE_ALIGN),
-		workspace,
-		dims,
-		run,
+		c->workspace,
+		t->dims,
+		c->run,
 		base ? base : null_pointer(e),
 		int64(e, (int64_t)weights_bytes(e->w)),
 		int32(e, p->assumed.n),
-		int32(e, 0),
-		condition_table(e),
-		check,
-		null_pointer(e), /* variants */
+		int32(e, c->n_variants),
+		t->conditions,
+		t->check,
+		c->variants,
 	};
-	LLVMSetInitializer(g, LLVMConstNamedStruct(type, fields, N_MODEL_FIELDS));
+	LLVMSetInitializer(g, LLVMConstNamedStruct(e->model_type, fields, N_MODEL_FIELDS));
 }
 
 /* dlrt_model */
@@ -957,23 +1002,128 @@ static void make_types(entry *e)
 	});
 	LLVMTypeRef dims = LLVMArrayType2(e->i64, DLRT_MAX_RANK);
 	e->tensor_type = struct_type(e, 4, (LLVMTypeRef[]){e->ptr, e->i32, e->i32, dims});
+	e->model_type = model_type(e);
+}
+
+static LLVMValueRef add_model(const entry *e, const char *name)
+{
+	LLVMValueRef g = LLVMAddGlobal(e->m, e->model_type, name);
+	LLVMSetGlobalConstant(g, true);
+	return g;
+}
+
+static void entry_open(entry *e, emit_module *em, weights *w, const char *prefix)
+{
+	*e = (entry){
+		.em = em, .a = em->a, .p = em->program, .o = em->options, .w = w, .c = em->context, .m = em->module,
+		.b = LLVMCreateBuilderInContext(em->context),
+	};
+	make_types(e);
+	signature_init(&e->sig, e->a, e->p, e->o);
+	e->prefix = prefix ? prefix : e->sig.symbol;
+}
+
+static void entry_close(entry *e)
+{
+	LLVMDisposeBuilder(e->b);
+}
+
+static LLVMValueRef emit_code(entry *e, LLVMValueRef *kernels)
+{
+	e->kernels = kernels;
+	e->call = emit_call(e, emit_task(e));
+	return emit_run(e);
 }
 
 void emit_entry(emit_module *em, weights *w, LLVMValueRef *kernels, bool in_process)
 {
-	entry e = {
-		.em = em, .a = em->a, .p = em->program, .o = em->options, .w = w, .kernels = kernels, .c = em->context,
-		.m = em->module, .b = LLVMCreateBuilderInContext(em->context),
+	entry e;
+	entry_open(&e, em, w, NULL);
+	LLVMValueRef model = add_model(&e, e.sig.symbol), run = emit_code(&e, kernels);
+	model_code code = {
+		.cpu = e.o->target->name, .features = e.o->target->required, .workspace_bytes = e.sig.workspace,
+		.workspace = emit_workspace(&e), .run = run, .variants = null_pointer(&e),
 	};
-	make_types(&e);
-	signature_init(&e.sig, e.a, e.p, e.o);
-	LLVMTypeRef type = model_type(&e);
-	LLVMValueRef model = LLVMAddGlobal(e.m, type, e.sig.symbol);
-	LLVMSetGlobalConstant(model, true);
-	e.call = emit_call(&e, emit_task(&e));
-	LLVMValueRef run = emit_run(&e);
-	emit_descriptor(&e, model, type, run);
+	tables t = emit_tables(&e, &(variant){.p = e.p}, 1);
+	define_model(&e, model, &t, &code);
 	if (e.sig.typed && !in_process)
 		emit_typed(&e, model);
-	LLVMDisposeBuilder(e.b);
+	entry_close(&e);
+}
+
+/* ---- several CPUs -------------------------------------------------------------------------------------------------- */
+
+static void make_hidden(LLVMValueRef f)
+{
+	if (!LLVMIsAFunction(f))
+		return; /* NULL: there is none */
+	LLVMSetLinkage(f, LLVMExternalLinkage);
+	LLVMSetVisibility(f, LLVMHiddenVisibility);
+}
+
+void emit_variant_entry(emit_module *em, weights *w, LLVMValueRef *kernels, const variant *v)
+{
+	entry e;
+	entry_open(&e, em, w, v->prefix);
+	e.first_kernel = v->first_kernel;
+	make_hidden(emit_code(&e, kernels));
+	make_hidden(emit_workspace(&e));
+	entry_close(&e);
+}
+
+static LLVMValueRef declare_hidden(const entry *e, const variant *v, const char *name, LLVMTypeRef type)
+{
+	LLVMValueRef f = LLVMAddFunction(e->m, arena_printf(e->a, "%s.%s", v->prefix, name), type);
+	make_hidden(f);
+	return f;
+}
+
+/* Callers see one signature. */
+static void check_alike(const signature *a, const signature *b)
+{
+	bool alike = a->symbols.n == b->symbols.n && a->typed == b->typed;
+	for (int i = 0; alike && i < a->symbols.n; i++)
+		alike = a->symbols.v[i] == b->symbols.v[i];
+	if (!alike)
+		bug("the programs for two CPUs have different signatures");
+}
+
+static LLVMValueRef define_variant(const entry *e, const tables *t, const variant *v, const signature *sig)
+{
+	LLVMValueRef g = add_model(e, v->prefix);
+	model_code code = {
+		.cpu = v->target->name, .features = v->target->required, .workspace_bytes = sig->workspace,
+		.workspace = sig->fixed_workspace ? null_pointer(e) : declare_hidden(e, v, "workspace", workspace_type(e)),
+		.run = declare_hidden(e, v, "run", run_type(e)),
+		.variants = null_pointer(e),
+	};
+	LLVMSetLinkage(g, LLVMInternalLinkage);
+	define_model(e, g, t, &code);
+	return g;
+}
+
+void emit_front(emit_module *em, weights *w, const variant *v, int n)
+{
+	entry e;
+	entry_open(&e, em, w, NULL);
+	LLVMValueRef model = add_model(&e, e.sig.symbol), none = null_pointer(&e);
+	LLVMValueRef *rows = new_array(e.a, LLVMValueRef, (size_t)n);
+	tables t = emit_tables(&e, v, n);
+	str cpus = str_new(e.a);
+	model_code all = {.features = ~UINT64_C(0), .workspace = none, .run = none, .n_variants = n};
+	for (int k = 0; k < n; k++) {
+		signature sig;
+		signature_init(&sig, e.a, v[k].p, e.o);
+		check_alike(&e.sig, &sig);
+		rows[n - 1 - k] = define_variant(&e, &t, &v[k], &sig);
+		str_addf(&cpus, "%s%s", k ? "," : "", v[k].target->name);
+		all.features &= v[k].target->required;
+		all.workspace_bytes = signature_larger_workspace(all.workspace_bytes, sig.workspace);
+	}
+	all.cpu = cpus.data;
+	all.variants = table(&e, e.ptr, rows, n);
+	define_model(&e, model, &t, &all);
+	if (e.sig.typed)
+		emit_typed(&e, model);
+	entry_close(&e);
 }

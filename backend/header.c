@@ -15,6 +15,8 @@ typedef struct header {
 	const program *p;
 	const emit_options *o;
 	signature sig;
+	int64_t workspace;   /* enough on every CPU, -1: unbounded */
+	bool exact;          /* and on none too much */
 	const char *upper; /* NAME in capitals */
 } header;
 
@@ -102,7 +104,10 @@ static void add_top(header *h)
 {
 	str_add(h->out, "/* Model \"");
 	add_comment_text(h, h->p->name);
-	str_addf(h->out, "\", compiled by dlcc for %s.\n *\n", h->o->target->name);
+	str_addf(h->out, "\", compiled by dlcc for %s", h->o->target->name);
+	for (int i = 0; i < h->o->n_also; i++)
+		str_addf(h->out, "%s%s", i + 1 < h->o->n_also ? ", " : " and ", h->o->also[i].target->name);
+	str_add(h->out, ".\n *\n");
 	add_ports(h, "Inputs:", h->p->inputs.v, h->p->inputs.n);
 	add_ports(h, "Outputs:", h->p->outputs.v, h->p->outputs.n);
 	str_addf(h->out, " */\n#ifndef %s_MODEL_H\n#define %s_MODEL_H\n\n#include \"dlrt.h\"\n\n", h->upper, h->upper);
@@ -117,12 +122,12 @@ static void add_descriptor(header *h)
 
 static void add_workspace(header *h)
 {
-	if (h->sig.workspace < 0)
+	if (h->workspace < 0)
 		return;
-	const char *exact = h->sig.fixed_workspace ? "" : ", for the largest shapes";
+	const char *exact = !h->sig.fixed_workspace ? ", for the largest shapes" : h->exact ? "" : ", on any of the CPUs";
 	str_addf(h->out, "/* Bytes of workspace%s; aligned to DLRT_WORKSPACE_ALIGN. */\n", exact);
-	const char *format = h->sig.workspace <= UINT32_MAX ? "u" : "ull";
-	str_addf(h->out, "#define %s_WORKSPACE_BYTES %" PRId64 "%s\n\n", h->upper, h->sig.workspace, format);
+	const char *format = h->workspace <= UINT32_MAX ? "u" : "ull";
+	str_addf(h->out, "#define %s_WORKSPACE_BYTES %" PRId64 "%s\n\n", h->upper, h->workspace, format);
 }
 
 static void add_external_weights(header *h)
@@ -178,11 +183,24 @@ static void add_bottom(header *h)
 	str_add(h->out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }
 
+static void set_workspace(header *h)
+{
+	h->workspace = h->sig.workspace;
+	h->exact = true;
+	for (int i = 0; i < h->o->n_also; i++) {
+		signature other;
+		signature_init(&other, h->a, h->o->also[i].p, h->o);
+		h->exact = h->exact && other.workspace == h->sig.workspace;
+		h->workspace = signature_larger_workspace(h->workspace, other.workspace);
+	}
+}
+
 void emit_header(str *out, const program *p, const emit_options *o)
 {
 	arena *a = arena_new("header");
 	header h = {.a = a, .out = out, .p = p, .o = o};
 	signature_init(&h.sig, a, p, o);
+	set_workspace(&h);
 	h.upper = upper_case(a, h.sig.symbol);
 	map *taken = map_new_str(a);
 	map_put(taken, "WORKSPACE", &h); /* of NAME_WORKSPACE_BYTES */

@@ -90,7 +90,8 @@ jit *jit_compile(program *p, const emit_options *given, diag *d)
 	arena *a = arena_new("jit compile"), *kept = arena_new("jit");
 	jit *j = new(kept, jit);
 	*j = (jit){.a = kept, .d = d};
-	build b = {.a = a, .p = p, .o = &o, .d = d, .in_process = true, .w = weights_new(kept, p, WEIGHTS_IN_PLACE, "")};
+	build b = {.a = a, .p = p, .o = &o, .d = d, .in_process = true,
+	           .w = weights_new(kept, (const program *const[]){p}, 1, WEIGHTS_IN_PLACE, "")};
 	bool ok = compile(j, &b);
 	arena_free(a);
 	j->d = NULL;

@@ -36,6 +36,8 @@ void signature_init(signature *s, arena *a, const program *p, const emit_options
 dim_class signature_dim(const signature *s, const sym *dim);
 bool signature_port_from_data(const signature *s, const port *p);
 int signature_symbol_index(const signature *s, const sym *dim); /* -1: not a caller's symbol */
+/* The larger of two signature.workspace. */
+int64_t signature_larger_workspace(int64_t a, int64_t b);
 
 /* A C identifier that looks like `name`; never a keyword of C or C++. */
 char *c_identifier(arena *a, const char *name);
@@ -70,19 +72,20 @@ typedef enum weights_place {
 
 typedef struct weights weights;
 
-/* Lays the constants of p out: 64-byte aligned, equal bytes once.  IN_PLACE data that is not aligned as the kernels want is
- * copied into a. */
-weights *weights_new(arena *a, const program *p, weights_place place, const char *symbol);
+/* Lays the constants of p[0] .. p[n - 1] out: 64-byte aligned, equal bytes once.  IN_PLACE data that is not aligned as the
+ * kernels want is copied into a. */
+weights *weights_new(arena *a, const program *const *p, int n, weights_place place, const char *symbol);
 /* Are they so few bytes that an LLVM constant is the simplest? */
 bool weights_are_few(const program *p);
 uint64_t weights_bytes(const weights *w);
+uint64_t weights_shared_bytes(const weights *w); /* what several programs read */
 /* So many that code cannot reach all of them by a short displacement. */
 bool weights_are_far(const weights *w, const char *triple);
 /* Writes the blob; false after reporting. */
 bool weights_write(const weights *w, const char *path, diag *d);
 bool weights_stream(void *w, FILE *f);
 /* Defines the blob in m, or declares it: for SECTION, and for INCBIN without the file `incbin` (assembly to which
- * weights_section is appended). */
+ * weights_section is appended).  What is emitted until the next call is for m. */
 void weights_define(weights *w, LLVMModuleRef m, const char *triple, const char *incbin);
 /* Assembly that defines the blob from a file. */
 const char *weights_section(const weights *w, const char *triple, const char *path);
@@ -96,6 +99,20 @@ LLVMValueRef weights_address(weights *w, LLVMModuleRef m, LLVMBuilderRef b, cons
 /* Adds run, the descriptor and, unless it is for this process, the typed call.  kernels[i] is the function of kernel i of
  * the program. */
 void emit_entry(emit_module *em, weights *w, LLVMValueRef *kernels, bool in_process);
+
+/* The code for one of several CPUs in an object.  Between modules it is known by the hidden symbols PREFIX.run and
+ * PREFIX.workspace. */
+typedef struct variant {
+	const char *prefix; /* NAME.CPU */
+	const program *p;
+	const target *target;
+	int first_kernel;   /* of its own among those of all variants, in the order of the object */
+} variant;
+
+/* Adds run and workspace of one. */
+void emit_variant_entry(emit_module *em, weights *w, LLVMValueRef *kernels, const variant *v);
+/* Adds the descriptors of the model and of its variants, what these share, and the typed call: for any CPU. */
+void emit_front(emit_module *em, weights *w, const variant *v, int n);
 
 /* ---- debug information -------------------------------------------------------------------------------------------- */
 
@@ -123,10 +140,11 @@ typedef struct build {
 	weights *w;
 	diag *d;
 	const char *symbol, *triple;
+	const variant *of;  /* NULL: the whole model */
 	const char *incbin; /* the weights' file or NULL */
 	bool in_process;    /* for the jit */
 	int n;
-	build_part *parts;  /* the first has run and the descriptor */
+	build_part *parts;  /* the first has run and, of a whole model, the descriptor */
 } build;
 
 /* Sets up LLVM; NULL after reporting when o's target is unknown to it. */
@@ -134,8 +152,10 @@ const char *build_triple(arena *a, const emit_options *o, diag *d);
 /* Can objects for it be merged by elf_merge? */
 bool build_is_elf64(const char *triple);
 /* Emits the program as LLVM modules: into one, or into as many as are worth it, which depends on the program only.  The
- * caller has set the members a to d, incbin and in_process. */
+ * caller has set the members a to d, of, incbin and in_process. */
 bool build_modules(build *b, bool one);
+/* Emits what the variants have in common as one module. */
+bool build_front(build *b, const variant *v, int n);
 /* Optimises all modules and, if wanted, makes their objects, on o->threads threads. */
 bool build_code(build *b, bool objects);
 void build_end(build *b);

@@ -4,7 +4,8 @@
  * at all, and temporary ones are removed on every way out.
  *
  * For 64-bit ELF the parts of the code and the weights are merged here, so weights go from where they are straight to the
- * file.  Other formats get one module whose assembly includes the weights from a temporary file. */
+ * file; so is the code for several CPUs, each in modules of its own.  Other formats get one module whose assembly includes the
+ * weights from a temporary file. */
 #define _POSIX_C_SOURCE 200809L
 #include "backend/elf_merge.h"
 #include "backend/model.h"
@@ -29,7 +30,11 @@ typedef struct output {
 	emit_kind kind;
 	const char *path;
 	diag *d;
-	build b;
+	build b;         /* the model, or what its variants have in common */
+	int n_variants;  /* 0: code for one CPU */
+	variant *variants;
+	build *of;       /* each */
+	weights *w;
 	bool merged; /* by elf_merge */
 	weights_place place;
 	const char *blob; /* the file that assembly includes, NULL: none */
@@ -79,10 +84,13 @@ static bool write_failed(const output *out, const char *temporary, int reason)
 
 static bool merge_to(output *out, FILE *f)
 {
-	const void **objects = new_array(out->a, const void *, (size_t)out->b.n);
-	for (int i = 0; i < out->b.n; i++)
-		objects[i] = LLVMGetBufferStart(out->b.parts[i].object);
-	weights *w = out->b.w;
+	vec(const void *) objects = {0};
+	for (int k = -1; k < out->n_variants; k++) {
+		const build *b = k < 0 ? &out->b : &out->of[k];
+		for (int i = 0; i < b->n; i++)
+			vec_push(out->a, &objects, LLVMGetBufferStart(b->parts[i].object));
+	}
+	weights *w = out->w;
 	elf_blob blob = {
 		.symbol = arena_printf(out->a, "%s.weights", out->b.symbol),
 		.bytes = weights_bytes(w),
@@ -91,7 +99,7 @@ static bool merge_to(output *out, FILE *f)
 		.write = weights_stream,
 		.user = w,
 	};
-	return elf_merge(objects, out->b.n, out->place == WEIGHTS_SECTION ? &blob : NULL, f) && !fflush(f);
+	return elf_merge(objects.v, objects.n, out->place == WEIGHTS_SECTION ? &blob : NULL, f) && !fflush(f);
 }
 
 static bool write_merged(output *out)
@@ -118,7 +126,10 @@ static bool write_merged(output *out)
 
 static bool write_object(output *out)
 {
-	if (!build_code(&out->b, true))
+	bool ok = build_code(&out->b, true);
+	for (int k = 0; ok && k < out->n_variants; k++)
+		ok = build_code(&out->of[k], true);
+	if (!ok)
 		return false;
 	if (out->merged)
 		return write_merged(out);
@@ -162,7 +173,7 @@ static weights_place choose_place(const output *out, const program *p)
 {
 	if (out->o->weights_path)
 		return WEIGHTS_EXTERNAL;
-	if (weights_are_few(p))
+	if (weights_are_few(p) && !out->n_variants)
 		return WEIGHTS_CONSTANT;
 	return out->merged ? WEIGHTS_SECTION : WEIGHTS_INCBIN;
 }
@@ -170,7 +181,7 @@ static weights_place choose_place(const output *out, const program *p)
 /* Text refers to its weights by a file beside it, which stays; LLVM IR and other objects include one in their assembly. */
 static bool write_weights(output *out)
 {
-	weights *w = out->b.w;
+	weights *w = out->w;
 	if (out->place == WEIGHTS_EXTERNAL)
 		return weights_write(w, out->o->weights_path, out->d);
 	if (out->place != WEIGHTS_INCBIN)
@@ -186,32 +197,120 @@ static bool write_weights(output *out)
 	return true;
 }
 
+static bool emit_modules(output *out)
+{
+	if (!out->n_variants)
+		return build_modules(&out->b, !out->merged);
+	bool ok = true;
+	for (int k = 0; ok && k < out->n_variants; k++)
+		ok = build_modules(&out->of[k], false);
+	return ok && build_front(&out->b, out->variants, out->n_variants);
+}
+
 static bool emit_to(output *out)
 {
 	static bool (*const write[])(output *) = {
 		[EMIT_OBJECT] = write_object, [EMIT_ASSEMBLY] = write_assembly, [EMIT_LLVM] = write_llvm,
 	};
-	bool ok = write_weights(out) && build_modules(&out->b, !out->merged) && write[out->kind](out);
+	bool ok = write_weights(out) && emit_modules(out) && write[out->kind](out);
 	build_end(&out->b);
+	for (int k = 0; k < out->n_variants; k++)
+		build_end(&out->of[k]);
 	if (out->blob && out->kind == EMIT_OBJECT)
 		unlink(out->blob);
 	return ok;
+}
+
+/* What every CPU of the architecture runs: the typed call comes before any check. */
+static const target *plainest(const char *arch)
+{
+	for (int i = 0; i < target_count(); i++)
+		if (!strcmp(target_at(i)->arch, arch))
+			return target_at(i);
+	bug("no target of %s", arch);
+}
+
+static void add_variant(output *out, const emit_variant *v, const char *symbol)
+{
+	int k = out->n_variants++;
+	const variant *last = k ? &out->variants[k - 1] : NULL;
+	emit_options *o = new(out->a, emit_options);
+	*o = *out->o;
+	o->target = v->target;
+	o->kernel_text_path = v->kernel_text_path;
+	o->code_bytes = v->code_bytes;
+	out->variants[k] = (variant){
+		.prefix = arena_printf(out->a, "%s.%s", symbol, v->target->name), .p = v->p, .target = v->target,
+		.first_kernel = last ? last->first_kernel + last->p->kernels.n : 0,
+	};
+	out->of[k] = (build){.a = out->a, .p = v->p, .o = o, .d = out->d, .of = &out->variants[k]};
+}
+
+static void add_variants(output *out, program *p, const char *symbol)
+{
+	const emit_options *o = out->o;
+	out->variants = new_array(out->a, variant, (size_t)o->n_also + 1);
+	out->of = new_array(out->a, build, (size_t)o->n_also + 1);
+	add_variant(out, &(emit_variant){p, o->target, o->kernel_text_path, o->code_bytes}, symbol);
+	for (int i = 0; i < o->n_also; i++)
+		add_variant(out, &o->also[i], symbol);
+	emit_options *front = new(out->a, emit_options);
+	*front = *o;
+	front->target = plainest(o->target->arch);
+	front->debug_info = false;
+	front->code_bytes = NULL;
+	out->b.o = front;
+}
+
+static const program **programs_of(arena *a, const program *p, const emit_options *o)
+{
+	const program **all = new_array(a, const program *, (size_t)o->n_also + 1);
+	all[0] = p;
+	for (int i = 0; i < o->n_also; i++)
+		all[i + 1] = o->also[i].p;
+	return all;
+}
+
+static bool can_merge(const output *out, const char *triple)
+{
+	if (out->merged || !out->o->n_also)
+		return true;
+	diag_error(out->d, DIAG_NOWHERE, "code for several CPUs is for objects of 64-bit ELF targets, not for %s", triple);
+	return false;
+}
+
+static void place_weights(output *out, const program *p, const char *symbol)
+{
+	out->place = choose_place(out, p);
+	out->w = out->b.w = weights_new(out->a, programs_of(out->a, p, out->o), out->o->n_also + 1, out->place, symbol);
+	for (int k = 0; k < out->n_variants; k++)
+		out->of[k].w = out->w;
 }
 
 bool emit_file(program *p, const emit_options *o, emit_kind kind, const char *path, diag *d)
 {
 	arena *a = arena_new("emit");
 	output out = {.a = a, .o = o, .kind = kind, .path = path, .d = d, .b = {.a = a, .p = p, .o = o, .d = d}};
-	const char *triple = build_triple(a, o, d);
-	bool ok = false;
-	if (triple) {
-		out.merged = kind == EMIT_OBJECT && build_is_elf64(triple);
-		out.place = choose_place(&out, p);
-		out.b.w = weights_new(a, p, out.place, c_identifier(a, o->symbol ? o->symbol : p->name));
+	const char *triple = build_triple(a, o, d), *symbol = c_identifier(a, o->symbol ? o->symbol : p->name);
+	out.merged = triple && kind == EMIT_OBJECT && build_is_elf64(triple);
+	bool ok = triple && can_merge(&out, triple);
+	if (ok) {
+		if (o->n_also)
+			add_variants(&out, p, symbol);
+		place_weights(&out, p, symbol);
 		ok = emit_to(&out);
 	}
 	arena_free(a);
 	return ok;
+}
+
+void emit_weights_bytes(const program *p, const emit_options *o, uint64_t *all, uint64_t *shared)
+{
+	arena *a = arena_new("weights");
+	weights *w = weights_new(a, programs_of(a, p, o), o->n_also + 1, WEIGHTS_SECTION, "");
+	*all = weights_bytes(w);
+	*shared = weights_shared_bytes(w);
+	arena_free(a);
 }
 
 /* ---- emit_shared -------------------------------------------------------------------------------------------------- */

@@ -107,6 +107,11 @@ static void set_workspace(signature *s, const sym *bytes)
 		s->workspace = -1;
 }
 
+int64_t signature_larger_workspace(int64_t a, int64_t b)
+{
+	return a < 0 || b < 0 ? -1 : a > b ? a : b;
+}
+
 void signature_init(signature *s, arena *a, const program *p, const emit_options *o)
 {
 	*s = (signature){.symbol = c_identifier(a, o->symbol ? o->symbol : p->name), .bound = map_new(a)};

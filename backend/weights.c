@@ -1,7 +1,7 @@
 /* The constants of a program: one read-only blob.
  *
- * Every tensor starts at a multiple of 64 bytes, and equal bytes are stored once; the order is that of the storages, so
- * the blob is reproducible.  Strings hold addresses, so each is an LLVM constant of its own, outside the blob (in this process
+ * Every tensor starts at a multiple of 64 bytes, and equal bytes are stored once, also those of programs for several CPUs; the
+ * order is that of the storages, so the blob is reproducible.  Strings hold addresses, so each is an LLVM constant of its own, outside the blob (in this process
  * they are used in place, too). */
 #include "backend/model.h"
 
@@ -18,6 +18,8 @@ typedef struct weight {
 	const void *data;
 	size_t bytes;
 	uint64_t offset;
+	int first_user; /* the first program that reads it */
+	bool shared;    /* and there is another one */
 } weight;
 
 struct weights {
@@ -26,9 +28,9 @@ struct weights {
 	const char *symbol;
 	vec(weight *) blob; /* in order of offset */
 	map *of;            /* storage -> weight */
-	map *strings;       /* storage -> LLVM global */
+	map *strings;       /* storage -> LLVM global, in the module of weights_define */
 	uint64_t bytes;
-	LLVMValueRef base;
+	LLVMValueRef base;  /* likewise */
 };
 
 /* ---- layout ------------------------------------------------------------------------------------------------------- */
@@ -59,16 +61,22 @@ static weight *find_equal(arena *a, map *by_hash, const tensor *t, weight *candi
 	return candidate;
 }
 
-static void place_in_blob(weights *w, map *by_hash, const storage *s)
+static uint64_t bytes_in_blob(const weight *it)
+{
+	return (it->bytes + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static void place_in_blob(weights *w, map *by_hash, const storage *s, int user)
 {
 	weight *fresh = new(w->a, weight);
-	*fresh = (weight){.data = s->data->data, .bytes = s->data->bytes, .offset = w->bytes};
+	*fresh = (weight){.data = s->data->data, .bytes = s->data->bytes, .offset = w->bytes, .first_user = user};
 	weight *it = find_equal(w->a, by_hash, s->data, fresh);
 	map_put(w->of, s, it);
+	it->shared = it->shared || it->first_user != user;
 	if (it != fresh)
 		return;
 	vec_push(w->a, &w->blob, fresh);
-	w->bytes += (fresh->bytes + ALIGN - 1) / ALIGN * ALIGN;
+	w->bytes += bytes_in_blob(fresh);
 }
 
 typedef struct alignments {
@@ -106,17 +114,20 @@ static void place_here(weights *w, const map *align, const storage *s)
 	map_put(w->of, s, it);
 }
 
-weights *weights_new(arena *a, const program *p, weights_place place, const char *symbol)
+weights *weights_new(arena *a, const program *const *p, int n, weights_place place, const char *symbol)
 {
 	weights *w = new(a, weights);
-	*w = (weights){.a = a, .place = place, .symbol = symbol, .of = map_new(a), .strings = map_new(a)};
-	map *index = place == WEIGHTS_IN_PLACE ? wanted_alignments(a, p) : map_new(a);
-	for (int i = 0; i < p->storages.n; i++) {
-		const storage *s = p->storages.v[i];
-		if (place == WEIGHTS_IN_PLACE && s->kind == STORAGE_CONST)
-			place_here(w, index, s);
-		else if (in_blob(s))
-			place_in_blob(w, index, s);
+	*w = (weights){.a = a, .place = place, .symbol = symbol, .of = map_new(a)};
+	map *by_hash = map_new(a);
+	for (int k = 0; k < n; k++) {
+		const map *align = place == WEIGHTS_IN_PLACE ? wanted_alignments(a, p[k]) : NULL;
+		for (int i = 0; i < p[k]->storages.n; i++) {
+			const storage *s = p[k]->storages.v[i];
+			if (align && s->kind == STORAGE_CONST)
+				place_here(w, align, s);
+			else if (in_blob(s))
+				place_in_blob(w, by_hash, s, k);
+		}
 	}
 	return w;
 }
@@ -133,6 +144,14 @@ bool weights_are_few(const program *p)
 uint64_t weights_bytes(const weights *w)
 {
 	return w->bytes;
+}
+
+uint64_t weights_shared_bytes(const weights *w)
+{
+	uint64_t bytes = 0;
+	for (int i = 0; i < w->blob.n; i++)
+		bytes += w->blob.v[i]->shared ? bytes_in_blob(w->blob.v[i]) : 0;
+	return bytes;
 }
 
 /* ---- the blob as a file ------------------------------------------------------------------------------------------- */
@@ -227,6 +246,7 @@ const char *weights_section(const weights *w, const char *triple, const char *pa
 void weights_define(weights *w, LLVMModuleRef m, const char *triple, const char *incbin)
 {
 	const char *name = arena_printf(w->a, "%s.weights", w->symbol);
+	w->strings = map_new(w->a);
 	if (w->bytes && w->place == WEIGHTS_CONSTANT)
 		w->base = define_constant(w, m, name);
 	if (!w->bytes || (w->place != WEIGHTS_INCBIN && w->place != WEIGHTS_SECTION))

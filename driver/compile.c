@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "driver/compile.h"
 
+#include "driver/cpus.h"
 #include "driver/tensors.h"
 
 #include <stdlib.h>
@@ -12,52 +13,21 @@
 #include <unistd.h>
 
 /* ---- options ------------------------------------------------------------------------------------------------------------ */
-/* "aarch64" of "aarch64-linux-gnu", by the names of the target table. */
-static const char *arch_of_triple(arena *a, const char *triple)
-{
-	const char *arch = arena_strndup(a, triple, strcspn(triple, "-"));
-	if (!strcmp(arch, "arm64"))
-		return "aarch64";
-	return !strcmp(arch, "amd64") ? "x86_64" : arch;
-}
-
-static const target *find_target(const options *o, diag *d)
-{
-	const char *cpu = o->cpu ? o->cpu : o->triple || o->command == COMMAND_COMPILE ? NULL : "native";
-	const char *arch = o->triple ? arch_of_triple(o->a, o->triple) : target_find("native")->arch;
-	const target *t = cpu ? target_find(cpu) : target_default(arch);
-	if (!t) {
-		diag_error(d, DIAG_NOWHERE, cpu ? "unknown CPU '%s'" : "no target for the architecture '%s'", cpu ? cpu : arch);
-		diag_hint(d, "dlcc --help-targets lists them");
-	} else if (o->triple && strcmp(t->arch, arch)) {
-		diag_error(d, DIAG_NOWHERE, "the CPU %s is %s, but --target says %s", t->name, t->arch, o->triple);
-		t = NULL;
-	}
-	return t;
-}
-
-/* A copy of the row with --features behind its own. */
-static const target *with_features(const target *t, const options *o)
-{
-	target *changed = new(o->a, target);
-	*changed = *t;
-	changed->features = *t->features ? arena_printf(o->a, "%s,%s", t->features, o->features) : o->features;
-	return changed;
-}
-
 bool compile_options_of(const options *o, compile_options *out, diag *d)
 {
-	const target *t = find_target(o, d);
+	cpu_list cpus = cpus_of(o, d);
 	*out = (compile_options){
 	        .import = {.dims = o->dims.v, .n_dims = o->dims.n, .inputs = o->shapes.v, .n_inputs = o->shapes.n,
 	                   .outputs = o->outputs.v, .n_outputs = o->outputs.n},
 	        .pipeline = {.passes = o->passes, .dump = o->dump, .dump_to = stderr, .verify_each = o->verify_each,
 	                     .time_passes = o->time_passes, .locations = o->locations},
-	        .target = t && o->features ? with_features(t, o) : t,
+	        .target = cpus.n ? cpus.v[0] : NULL,
+	        .also = cpus.v + 1,
+	        .n_also = cpus.n - 1,
 	        .opt = o->opt,
 	        .winograd = o->winograd,
 	};
-	bool ok = t != NULL;
+	bool ok = cpus.n > 0;
 	for (int i = 0; i < o->shapes.n; i++)
 		vec_push(o->a, &out->shapes, o->shapes.v[i]);
 	for (int i = 0; i < o->fixed.n; i++)
@@ -388,13 +358,46 @@ static bool finish_program(program *p, pass_ctx *ctx)
 	return diag_error_count(ctx->d) == 0;
 }
 
+static bool run_part(compilation *c, pass_ctx *ctx, const compile_options *o, pipeline_part part, graph *g, program **p)
+{
+	pipeline_options pipeline = o->pipeline;
+	pipeline.part = part;
+	bool ok = pipeline_run(g, ctx, &pipeline, c->a, p) && diag_error_count(ctx->d) == 0;
+	drop_pages(c);
+	return ok;
+}
+
+/* What looks at the target runs once for each, on its own graph. */
+static bool run_for_each(compilation *c, pass_ctx *ctx, const compile_options *o)
+{
+	c->also = new_array(c->a, program *, (size_t)o->n_also);
+	bool ok = run_part(c, ctx, o, PIPELINE_COMMON, c->g, NULL);
+	for (int i = 0; ok && i <= o->n_also; i++) {
+		bool last = i == o->n_also;
+		ctx->target = i ? o->also[i - 1] : o->target;
+		if (o->pipeline.dump)
+			fprintf(o->pipeline.dump_to, "# for %s\n", ctx->target->name);
+		ok = run_part(c, ctx, o, PIPELINE_OF_TARGET, last ? c->g : graph_copy(c->g), i ? &c->also[i - 1] : &c->p);
+	}
+	return ok;
+}
+
+/* Kernels in text are for any target. */
+static bool use_program(compilation *c, pass_ctx *ctx, const compile_options *o)
+{
+	c->also = new_array(c->a, program *, (size_t)o->n_also + 1);
+	for (int i = 0; i < o->n_also; i++)
+		c->also[i] = c->p;
+	return c->p->workspace_bytes || finish_program(c->p, ctx);
+}
+
 bool compilation_run(compilation *c, const compile_options *o, bool lowered, diag *d)
 {
 	pass_ctx ctx = {.model = c->a, .target = o->target, .opt = o->opt, .winograd = o->winograd,
 	                .evaluate = evaluate_constants, .evaluate_user = c, .d = d};
 	if (!c->g)
-		return c->p->workspace_bytes || finish_program(c->p, &ctx);
-	bool ok = pipeline_run(c->g, &ctx, &o->pipeline, c->a, lowered ? &c->p : NULL) && diag_error_count(d) == 0;
-	drop_pages(c);
-	return ok;
+		return use_program(c, &ctx, o);
+	if (o->n_also)
+		return run_for_each(c, &ctx, o);
+	return run_part(c, &ctx, o, PIPELINE_ALL, c->g, lowered ? &c->p : NULL);
 }

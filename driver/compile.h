@@ -13,6 +13,8 @@ typedef struct compile_options {
 	vec(input_shape) shapes;
 	pipeline_options pipeline;
 	const target *target;
+	const target *const *also; /* further CPUs of the object, the best last */
+	int n_also;
 	int opt;      /* -O0 .. -O3 */
 	int winograd; /* as in pass_ctx */
 } compile_options;
@@ -23,6 +25,7 @@ typedef struct compilation {
 	onnx_files files;
 	graph *g;       /* NULL when the file holds kernels */
 	program *p;     /* NULL until compiled */
+	program **also; /* likewise, for further CPUs */
 	bool quantised; /* some operator of the model rounds to few bits */
 } compilation;
 
@@ -37,6 +40,6 @@ emit_options emit_options_of(const options *o, const compile_options *c);
 
 /* Reads a model: ONNX, or the textual graph or kernel IR when the name ends in .ir.  False after errors, reported to d. */
 bool compilation_open(compilation *c, const char *path, const compile_options *o, diag *d);
-/* Runs the passes; with `lowered`, up to the kernel program. */
+/* Runs the passes; with `lowered`, up to the kernel program, or programs for several CPUs. */
 bool compilation_run(compilation *c, const compile_options *o, bool lowered, diag *d);
 void compilation_close(compilation *c);

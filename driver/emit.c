@@ -6,6 +6,7 @@
 #include "driver/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +23,13 @@ typedef struct emission {
 	diag *d;
 	arena *a;
 	const char *path; /* NULL: standard output */
-	size_t code_bytes;
+	size_t *code_bytes; /* of each CPU */
 } emission;
 
 typedef struct emit_row {
 	const char *suffix; /* of the default file; NULL: text, to standard output */
 	bool lowered;       /* from kernels, otherwise from the graph */
+	bool of_one;        /* shows what is made for one CPU */
 	bool (*write)(emission *e);
 } emit_row;
 
@@ -182,16 +184,28 @@ static bool write_code(emission *e, emit_kind kind)
 static bool write_assembly(emission *e) { return write_code(e, EMIT_ASSEMBLY); }
 static bool write_llvm(emission *e) { return write_code(e, EMIT_LLVM); }
 
+/* The kernels of each CPU in a file of its own. */
+static const char *kernels_file(const emission *e, const target *t)
+{
+	return with_suffix(e->a, e->path, e->co.n_also ? arena_printf(e->a, ".%s.kernels", t->name) : ".kernels");
+}
+
+static bool write_kernel_texts(emission *e)
+{
+	bool ok = true;
+	for (int i = 0; ok && i <= e->co.n_also; i++) {
+		str kernels = str_new(e->a);
+		program_print(&kernels, i ? e->c.also[i - 1] : e->c.p);
+		ok = write_text(e, kernels_file(e, i ? e->co.also[i - 1] : e->co.target), &kernels);
+	}
+	return ok;
+}
+
 /* The header, and with -g the kernels that the lines of the debug information point into. */
 static bool write_companions(emission *e)
 {
 	const options *o = e->o;
-	bool ok = true;
-	if (e->eo.debug_info && e->path) {
-		str kernels = str_new(e->a);
-		program_print(&kernels, e->c.p);
-		ok = write_text(e, with_suffix(e->a, e->path, ".kernels"), &kernels);
-	}
+	bool ok = !e->eo.debug_info || !e->path || write_kernel_texts(e);
 	if (ok && !o->no_header && (o->header || e->path)) {
 		str header = str_new(e->a);
 		emit_header(&header, e->c.p, &e->eo);
@@ -293,15 +307,15 @@ static bool write_library(emission *e)
 /* ---- the command ------------------------------------------------------------------------------------------------------ */
 /* clang-format off */
 static const emit_row emit_rows[EMITS_COUNT] = {
-	[EMITS_OBJ]     = {".o", true, write_object},
-	[EMITS_LIB]     = {".a", true, write_library},
-	[EMITS_SHARED]  = {".so", true, write_shared},
-	[EMITS_ASM]     = {NULL, true, write_assembly},
-	[EMITS_LLVM]    = {NULL, true, write_llvm},
-	[EMITS_IR]      = {NULL, false, write_graph},
-	[EMITS_KERNELS] = {NULL, true, write_kernels},
-	[EMITS_HEADER]  = {NULL, true, write_header},
-	[EMITS_DOT]     = {NULL, false, write_dot},
+	[EMITS_OBJ]     = {".o", true, false, write_object},
+	[EMITS_LIB]     = {".a", true, false, write_library},
+	[EMITS_SHARED]  = {".so", true, false, write_shared},
+	[EMITS_ASM]     = {NULL, true, true, write_assembly},
+	[EMITS_LLVM]    = {NULL, true, true, write_llvm},
+	[EMITS_IR]      = {NULL, false, true, write_graph},
+	[EMITS_KERNELS] = {NULL, true, true, write_kernels},
+	[EMITS_HEADER]  = {NULL, true, false, write_header},
+	[EMITS_DOT]     = {NULL, false, true, write_dot},
 };
 /* clang-format on */
 
@@ -314,10 +328,82 @@ static const char *output_path(emission *e, const emit_row *row)
 	return row->suffix ? arena_printf(e->a, "%s%s", path_stem(e->a, o->model), row->suffix) : NULL;
 }
 
-/* HTML goes beside what is written, named after it; other reports are printed. */
-static const char *report_beside(emission *e)
+/* The code for CPU i of the object. */
+static report report_for(emission *e, int i)
 {
-	return e->o->report == REPORT_HTML && e->path ? with_suffix(e->a, e->path, ".html") : report_path(e->o);
+	const target *t = i ? e->co.also[i - 1] : e->co.target;
+	return report_of(e->a, (subject){e->o->model, i ? e->c.also[i - 1] : e->c.p, t, e->code_bytes[i], NULL});
+}
+
+/* HTML goes beside what is written, named after it, a file for each CPU; other reports are printed. */
+static const char *report_beside(emission *e, int i)
+{
+	const char *suffix = ".html";
+	if (e->co.n_also)
+		suffix = arena_printf(e->a, ".%s.html", (i ? e->co.also[i - 1] : e->co.target)->name);
+	if (e->o->report == REPORT_HTML && (e->path || e->co.n_also))
+		return with_suffix(e->a, e->path ? e->path : path_stem(e->a, e->o->model), suffix);
+	return report_path(e->o);
+}
+
+static void report_cpu(emission *e, int i, FILE *to)
+{
+	report r = report_for(e, i);
+	str s = str_new(e->a);
+	if (e->o->report == REPORT_JSON) {
+		str_add(&s, i ? ",\n" : "{\"cpus\": [\n");
+		report_json(&s, &r);
+	} else if (e->o->report == REPORT_TEXT) {
+		str_addf(&s, "for %s\n", r.of.target->name);
+		report_text(&s, &r);
+	} else {
+		report_write(&r, REPORT_HTML, report_beside(e, i), to, e->d);
+	}
+	fwrite(s.data, 1, s.len, to);
+}
+
+/* A report for each CPU, then what the object takes. */
+static bool report_several(emission *e, FILE *to)
+{
+	uint64_t all, shared;
+	emit_weights_bytes(e->c.p, &e->eo, &all, &shared);
+	for (int i = 0; i <= e->co.n_also; i++)
+		report_cpu(e, i, to);
+	if (e->o->report == REPORT_JSON)
+		fprintf(to, "],\n\"weights_bytes\": %" PRIu64 ",\n\"shared_weights_bytes\": %" PRIu64 "\n}\n", all, shared);
+	else
+		fprintf(to, "weights in all: %" PRIu64 " bytes, %" PRIu64 " of them the same for several CPUs, %" PRIu64 " packed for one\n",
+		        all, shared, all - shared);
+	return diag_error_count(e->d) == 0;
+}
+
+static bool write_report(emission *e)
+{
+	FILE *to = e->path ? stdout : stderr;
+	if (e->co.n_also)
+		return report_several(e, to);
+	report r = report_for(e, 0);
+	return report_write(&r, e->o->report, report_beside(e, 0), to, e->d);
+}
+
+static bool fits_cpus(const emission *e)
+{
+	if (!e->co.n_also || !emit_rows[e->o->emit].of_one)
+		return true;
+	diag_error(e->d, DIAG_NOWHERE, "--emit=%s shows what is made for one CPU, but --cpu names several", emit_name(e->o->emit));
+	return false;
+}
+
+/* The code for the other CPUs of the object. */
+static void add_variants(emission *e)
+{
+	emit_variant *v = new_array(e->a, emit_variant, (size_t)e->co.n_also + 1);
+	for (int i = 0; i < e->co.n_also; i++) {
+		const target *t = e->co.also[i];
+		v[i] = (emit_variant){e->c.also[i], t, e->path ? path_base(e->a, kernels_file(e, t)) : NULL, &e->code_bytes[i + 1]};
+	}
+	e->eo.also = v;
+	e->eo.n_also = e->co.n_also;
 }
 
 static bool emit(emission *e)
@@ -331,24 +417,23 @@ static bool emit(emission *e)
 	if (!compilation_run(&e->c, &e->co, row->lowered, e->d))
 		return false;
 	const char *path = e->path = output_path(e, row);
-	e->eo.kernel_text_path = path ? path_base(e->a, with_suffix(e->a, path, ".kernels")) : NULL;
+	e->eo.kernel_text_path = path ? path_base(e->a, kernels_file(e, e->co.target)) : NULL;
+	add_variants(e);
 	progress("generating code");
 	if (!row->write(e))
 		return false;
 	progress_end();
-	if (!e->o->report || !row->lowered)
-		return true;
-	report r = report_of(e->a, (subject){e->o->model, e->c.p, e->co.target, e->code_bytes, NULL});
-	return report_write(&r, e->o->report, report_beside(e), path ? stdout : stderr, e->d);
+	return !e->o->report || !row->lowered || write_report(e);
 }
 
 int command_compile(options *o, diag *d)
 {
 	emission e = {.o = o, .d = d, .a = o->a};
-	bool ok = compile_options_of(o, &e.co, d);
+	bool ok = compile_options_of(o, &e.co, d) && fits_cpus(&e);
 	if (ok) {
 		e.eo = emit_options_of(o, &e.co);
-		e.eo.code_bytes = &e.code_bytes;
+		e.code_bytes = new_array(e.a, size_t, (size_t)e.co.n_also + 1);
+		e.eo.code_bytes = e.code_bytes;
 		e.eo.symbol = o->name ? o->name : path_stem(o->a, o->model);
 		progress("reading the model");
 		ok = compilation_open(&e.c, o->model, &e.co, d) && emit(&e);

@@ -65,8 +65,9 @@ static const option_row rows[] = {
 	 .help = "make an inner tensor a further output, to look at it"},
 
 	{"target", 0, KIND_TEXT, COMMAND_COMPILE, "TRIPLE", "this machine's", FIELD(triple), .help = "the LLVM triple to compile for"},
-	{"cpu", 0, KIND_TEXT, COMMAND_ALL, "NAME|native", "portable for objects, native for what runs here", FIELD(cpu),
-	 .help = "the CPU to compile for; see --help-targets"},
+	{"cpu", 0, KIND_TEXT, COMMAND_ALL, "NAME|native[,NAME...]", "portable for objects, native for what runs here", FIELD(cpu),
+	 .help = "the CPU to compile for; see --help-targets. An object can have code for several: the best that the machine "
+	         "can run is used"},
 	{"features", 0, KIND_TEXT, COMMAND_ALL, "+a,-b", NULL, FIELD(features), .help = "LLVM features to add or remove"},
 	{NULL, 'O', KIND_LEVEL, COMMAND_ALL, "0..3", "3", FIELD(opt), .help = "optimisation: 0 is scalar code without fusion"},
 	{"winograd", 0, KIND_TEXT, COMMAND_ALL, "off|f2|f4", "f4", FIELD(winograd_text),

@@ -226,6 +226,10 @@ void region_remove_input(node *n, int r, int i);
  * The outputs go to `out`. */
 void region_inline(graph *g, const graph *from, value *const *in, sym *var, sym *by, value **out);
 
+/* The same graph again, which passes may change by itself; syms, exprs, names and the constants' data are common.  For graphs
+ * before layouts and places are decided. */
+graph *graph_copy(const graph *g);
+
 /* ---- storage ----------------------------------------------------------------------------------------------------- */
 /* Element offset of `at` in the buffer that stores v (its own, or that of the value it aliases: *base); halo included. */
 sym *value_offset(const value *v, coord at, const value **base);

@@ -1,4 +1,4 @@
-/* Regions: graphs inside nodes, their operands, and their nodes moved out of them. */
+/* Regions: graphs inside nodes, their operands, and their nodes moved out of them; copies of whole graphs. */
 #include "ir/graph.h"
 
 #include <assert.h>
@@ -50,6 +50,7 @@ typedef struct inlining {
 	graph *to;
 	map *values; /* of the region -> of `to` */
 	sym *var, *by;
+	bool keeps; /* names and numbers */
 } inlining;
 
 static sym *moved_sym(const inlining *in, sym *s) { return in->var ? sym_replace(s, in->var, in->by) : s; }
@@ -78,7 +79,7 @@ static void move_nodes(inlining *in, const graph *from);
 static graph *moved_region(const inlining *outer, const graph *from)
 {
 	graph *to = graph_new_like(outer->to->a, outer->to, from->name);
-	inlining in = {to, map_new(to->a), outer->var, outer->by};
+	inlining in = {to, map_new(to->a), outer->var, outer->by, outer->keeps};
 	to->diag = outer->to->diag;
 	to->at = outer->to->at;
 	for (int i = 0; i < from->inputs.n; i++) {
@@ -86,12 +87,27 @@ static graph *moved_region(const inlining *outer, const graph *from)
 		sym *dims[MAX_RANK];
 		for (int k = 0; k < v->rank; k++)
 			dims[k] = moved_sym(&in, v->dims[k]);
-		map_put(in.values, v, graph_input(to, v->name, v->type, v->rank, dims));
+		value *input = graph_input(to, v->name, v->type, v->rank, dims);
+		input->id = outer->keeps ? v->id : input->id;
+		map_put(in.values, v, input);
 	}
 	move_nodes(&in, from);
 	for (int i = 0; i < from->outputs.n; i++)
 		graph_output(to, map_get(in.values, from->outputs.v[i]), from->outputs.v[i]->name);
+	if (outer->keeps) {
+		to->next_value_id = from->next_value_id;
+		to->next_node_id = from->next_node_id;
+	}
 	return to;
+}
+
+static void keep_numbers(const node *n, node *moved)
+{
+	moved->id = n->id;
+	for (int i = 0; i < n->n_out; i++) {
+		moved->out[i]->id = n->out[i]->id;
+		moved->out[i]->name = n->out[i]->name;
+	}
 }
 
 static void move_node(inlining *in, const node *n)
@@ -110,6 +126,8 @@ static void move_node(inlining *in, const node *n)
 	node *moved = graph_add_regions(to, n->op, operands, n->n_in, attrs, n->n_attrs, regions, n->n_regions, n->n_out);
 	for (int i = 0; i < n->n_out; i++)
 		map_put(in->values, n->out[i], moved->out[i]);
+	if (in->keeps)
+		keep_numbers(n, moved);
 }
 
 static void move_nodes(inlining *in, const graph *from)
@@ -127,10 +145,15 @@ static void move_nodes(inlining *in, const graph *from)
 
 void region_inline(graph *g, const graph *from, value *const *operands, sym *var, sym *by, value **out)
 {
-	inlining in = {g, map_new(g->a), var, by};
+	inlining in = {g, map_new(g->a), var, by, false};
 	for (int i = 0; i < from->inputs.n; i++)
 		map_put(in.values, from->inputs.v[i], operands[i]);
 	move_nodes(&in, from);
 	for (int i = 0; i < from->outputs.n; i++)
 		out[i] = map_get(in.values, from->outputs.v[i]);
+}
+
+graph *graph_copy(const graph *g)
+{
+	return moved_region(&(inlining){.to = (graph *)(uintptr_t)g, .keeps = true}, g);
 }

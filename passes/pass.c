@@ -211,6 +211,15 @@ static bool fits_level(const runner *r, const pass_info *p)
 	return false;
 }
 
+/* How many come before the first that looks at the target. */
+static int count_common(const pass_list *l)
+{
+	int n = 0;
+	while (n < l->n && l->v[n]->level == PASS_GRAPH && !l->v[n]->of_target)
+		n++;
+	return n;
+}
+
 bool pipeline_run(graph *g, pass_ctx *ctx, const pipeline_options *o, arena *a, program **out)
 {
 	runner r = {.g = g, .ctx = ctx, .o = o, .a = a};
@@ -219,7 +228,9 @@ bool pipeline_run(graph *g, pass_ctx *ctx, const pipeline_options *o, arena *a, 
 		list_by_level(&list, ctx->opt);
 	else if (!list_by_name(&list, o->passes, out != NULL, a, ctx->d))
 		return false;
-	for (int i = 0; i < list.n; i++) {
+	int begin = o->part == PIPELINE_OF_TARGET ? count_common(&list) : 0;
+	int end = o->part == PIPELINE_COMMON ? count_common(&list) : list.n;
+	for (int i = begin; i < end; i++) {
 		const pass_info *p = list.v[i];
 		if (!out && p->level != PASS_GRAPH)
 			break;

@@ -30,6 +30,7 @@ typedef struct pass_info {
 	pass_level level;
 	int min_opt; /* runs at -O<min_opt> and above */
 	bool whole;  /* GRAPH: looks into regions itself; others run on the graph and then on each region */
+	bool of_target; /* GRAPH: looks at the target */
 	bool (*run_graph)(graph *g, pass_ctx *ctx); /* true when it changed something */
 	bool (*run_program)(program *p, pass_ctx *ctx);
 	const char *purpose;
@@ -56,7 +57,11 @@ int64_t plan_lower_bound(const program *p);
 /* One kernel per group of the fused graph.  Requires places and groups (without pass_fuse: every value its own kernel). */
 program *lower(graph *g, pass_ctx *ctx, arena *a);
 
+/* Which passes to run: for several targets, the graph is copied where the first pass looks at the target. */
+typedef enum pipeline_part { PIPELINE_ALL, PIPELINE_COMMON, PIPELINE_OF_TARGET } pipeline_part;
+
 typedef struct pipeline_options {
+	pipeline_part part;
 	const char *passes;   /* comma list, or NULL: the table by opt level */
 	const char *dump;     /* pass name, "" = all, NULL = none */
 	FILE *dump_to;

@@ -492,6 +492,49 @@ static void violations_are_found(void **state)
 	}
 }
 
+/* Names, regions, inner symbols and conditions of a copy are those of the first graph; what happens to it does not reach that. */
+static void a_copy_is_the_same_and_apart(void **state)
+{
+	static const char text[] =
+		"dim found = 0..8 below 9\n"
+		"dim i = 0..4 below 5\n"
+		"assume N % 4 == 0\n"
+		"graph @copied(%x: f32[8], %y: f32[N], %flag: bool[]) -> (%v: i64[1,found], %r: f32[8], %last: f32[8], %z: f32[N]) {\n"
+		"  const %w: f32[8] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]\n"
+		"  %0, %1 = nonzero %x : i64[1,8], i64[]\n"
+		"  %2 = bind %1 {symbol=[found]} : i64[]\n"
+		"  %v = slice %0 {starts=[0,0], steps=[1,1], shape=[1,found]} : i64[1,found]\n"
+		"  %r = if %flag, %x, %w {then_in=1, sizes=[]} then (%a: f32[8]) -> (%b: f32[8]) {\n"
+		"    const %k: f32[] = [2.0]\n"
+		"    %b = map %a, %k { %0 * %1 } : f32[8]\n"
+		"  } else (%a: f32[8]) -> (%c: f32[8]) {\n"
+		"    %c = map %a { exp(%0) } : f32[8]   # node 3 \"inner\" (Exp)\n"
+		"  } : f32[8]\n"
+		"  %last = loop %x, %w {trip=[5], index=[i], carried=1, stack=[], reverse=[]} body (%before: f32[8], %more: f32[8]) -> (%next: f32[8]) {\n"
+		"    %0 = slice %more {starts=[i], steps=[1], shape=[1]} : f32[1]\n"
+		"    %next = map %before, %0 { %0 + %1 } : f32[8]\n"
+		"  } : f32[8]\n"
+		"  %3 = reshape %y {shape=[N / 4,4]} : f32[N / 4,4]   # node 7 \"view\" (Reshape)\n"
+		"  %z = reshape %3 {shape=[N]} : f32[N]\n"
+		"}\n";
+	(void)state;
+	arena *a = arena_new("test");
+	graph *g = parse_good(a, text), *copy = graph_copy(g);
+	const char *before = print(a, g);
+	assert_string_equal(print(a, copy), before);
+	assert_verified(copy);
+	assert_verified(g);
+	graph_replace_value(copy, copy->outputs.v[1], copy->outputs.v[2]);
+	graph_remove_dead(copy);
+	for_each_node(n, copy)
+		if (n->n_regions)
+			node_drop_attr(n->regions[0]->last, "expr");
+	assert_string_equal(print(a, g), before);
+	assert_string_not_equal(print(a, copy), before);
+	assert_verified(g);
+	arena_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,6 +550,7 @@ int main(void)
 		cmocka_unit_test(nodes_move_and_go),
 		cmocka_unit_test(attributes_are_replaced_by_name),
 		cmocka_unit_test(a_second_name_is_a_copy),
+		cmocka_unit_test(a_copy_is_the_same_and_apart),
 		cmocka_unit_test(offsets_follow_layout_and_alias),
 		cmocka_unit_test(violations_are_found),
 	};
