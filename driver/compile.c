@@ -22,8 +22,8 @@ bool compile_options_of(const options *o, compile_options *out, diag *d)
 	        .pipeline = {.passes = o->passes, .dump = o->dump, .dump_to = stderr, .verify_each = o->verify_each,
 	                     .time_passes = o->time_passes, .locations = o->locations},
 	        .target = cpus.n ? cpus.v[0] : NULL,
-	        .also = cpus.v + 1,
-	        .n_also = cpus.n - 1,
+	        .also = cpus.n > 1 ? cpus.v + 1 : NULL,
+	        .n_also = cpus.n > 1 ? cpus.n - 1 : 0,
 	        .opt = o->opt,
 	        .winograd = o->winograd,
 	};

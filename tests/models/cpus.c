@@ -15,7 +15,7 @@
 
 extern const dlrt_model model;
 
-enum { MAX_PORTS = 16, MESSAGE = 300 };
+enum { MAX_PORTS = 256, MESSAGE = 300 };
 
 static int passed, failed;
 
