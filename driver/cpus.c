@@ -33,12 +33,39 @@ static const target *find_cpu(const options *o, const char *cpu, diag *d)
 	return t;
 }
 
+/* What the runtime checks of a feature; 0: it knows none of that name, as of those that only tune. */
+static uint64_t bit_of(const char *name, size_t n)
+{
+	static const struct { const char *name; int bit; } known[] = {
+#define FEATURE(member, number, text) {text, number},
+		DLRT_CPU_FEATURES(FEATURE)
+#undef FEATURE
+	};
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strlen(known[i].name) == n && !memcmp(known[i].name, name, n))
+			return UINT64_C(1) << known[i].bit;
+	return 0;
+}
+
+/* `required` with what "+a,-b" adds and takes away. */
+static uint64_t required_with(uint64_t required, const char *features)
+{
+	for (const char *at = features; *at;) {
+		size_t n = strcspn(at, ",");
+		uint64_t bit = n ? bit_of(at + 1, n - 1) : 0;
+		required = *at == '-' ? required & ~bit : required | bit;
+		at += n + (at[n] == ',');
+	}
+	return required;
+}
+
 /* A copy of the row with --features behind its own. */
 static const target *with_features(const options *o, const target *t)
 {
 	target *changed = new(o->a, target);
 	*changed = *t;
 	changed->features = *t->features ? arena_printf(o->a, "%s,%s", t->features, o->features) : o->features;
+	changed->required = required_with(t->required, o->features);
 	return changed;
 }
 

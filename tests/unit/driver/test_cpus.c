@@ -88,8 +88,33 @@ static void test_here(void **unused)
 	arena_free(a);
 }
 
+#define BIT(feature) (UINT64_C(1) << DLRT_CPU_##feature)
+
+/* What is added has to be there when the model runs. */
+static void test_features(void **unused)
+{
+	static const struct { const char *option; uint64_t more, less; } rows[] = {
+		{"--features=+avx512vnni", BIT(AVX512VNNI), 0},
+		{"--features=+avx512vnni,+gfni,-f16c", BIT(AVX512VNNI) | BIT(GFNI), BIT(F16C)},
+		{"--features=-fma,+fma", 0, 0},
+		{"--features=+prefer-256-bit", 0, 0},
+		{"--features=,+gfni,", BIT(GFNI), 0},
+	};
+	(void)unused;
+	arena *a = arena_new("test");
+	diag *d = diag_new(a, NULL);
+	const target *v3 = target_find("x86-64-v3");
+	for (size_t i = 0; i < N_ROWS(rows); i++) {
+		cpu_list l = parse(a, (const char *const[]){"m.onnx", X86, "--cpu=x86-64-v3", rows[i].option, NULL}, d);
+		assert_int_equal(l.n, 1);
+		assert_true(l.v[0]->required == ((v3->required | rows[i].more) & ~rows[i].less));
+		assert_non_null(strstr(l.v[0]->features, strchr(rows[i].option, '=') + 1));
+	}
+	arena_free(a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines), cmocka_unit_test(test_here)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines), cmocka_unit_test(test_here), cmocka_unit_test(test_features)};
 	return RUN_TESTS(tests);
 }
