@@ -5,8 +5,11 @@
  *   M = V U         for each of the (m + 2)^2 points one product: tiles x input channels x output channels
  *   y = A^T M A     then bias, epilogue and store, by output channel;      U = G w G^T is computed with the weights
  *
+ * Of a 3-D convolution the last two axes are treated so; taps of its first axis are further input channels, each of which reads another
+ * plane.  `terms` counts them: input channels x taps of the first axis.
+ *
  * A kernel takes a block of tiles at a time, so that V and M of the block stay in the second-level cache; each iteration of the
- * parallel loop owns a slice of both and takes a run of blocks.  Weights are packed as [panel][point][C][vectors * lanes], the
+ * parallel loop owns a slice of both and takes a run of blocks.  Weights are packed as [panel][point][terms][vectors * lanes], the
  * order in which they are read.
  *
  * Tiles at the far edges move back to end with the image: every tap they read is data or halo, and only the pixels that no
@@ -62,20 +65,38 @@ static bool is_channels_last(const value *v)
 	return l && l->order[v->rank - 1] == 1;
 }
 
+/* The two axes that tiles have, counted among the spatial ones. */
+static int plane_axis(const conv_shape *c, int i) { return c->spatial - 2 + i; }
+
+static sym *plane_extent(const node *n, int i) { return n->out[0]->dims[n->out[0]->rank - 2 + i]; }
+
+static int64_t depth_taps(const conv_shape *c) { return c->spatial == 3 ? c->kernel[0] : 1; }
+
+/* What one product sums over: input channels, of every plane that is tapped. */
+static int64_t terms_of(const conv_shape *c) { return c->group_in * depth_taps(c); }
+
 static bool fits(const node *n, const pass_ctx *ctx, const transform *f)
 {
 	conv_shape c;
 	int largest = ctx->winograd ? ctx->winograd : DEFAULT_TILE, lanes = target_lanes(ctx->target, F32);
-	if (f->outputs > largest || n->in[0]->rank != 4 || !conv_fits_tiles(n, &c) || c.group != 1 || c.group_in < lanes / 2 ||
+	if (f->outputs > largest || (n->in[0]->rank != 4 && n->in[0]->rank != 5) || !conv_fits_tiles(n, &c) || c.group != 1 || c.group_in < lanes / 2 ||
 	    !is_channels_last(n->in[0]) || !is_channels_last(n->out[0]))
 		return false;
 	for (int i = 0; i < 2; i++) {
-		const sym *extent = n->out[0]->dims[2 + i];
-		if (c.kernel[i] != TAPS || c.strides[i] != 1 || c.dilations[i] != 1 || c.lo[i] < 0 || c.hi[i] < 0 ||
+		const sym *extent = plane_extent(n, i);
+		int axis = plane_axis(&c, i);
+		if (c.kernel[axis] != TAPS || c.strides[axis] != 1 || c.dilations[axis] != 1 || c.lo[axis] < 0 || c.hi[axis] < 0 ||
 		    (extent->lo == extent->hi && extent->hi < f->outputs))
 			return false;
 	}
 	return true;
+}
+
+/* Planes of output pixels: images, and the first spatial axis of 3-D ones. */
+static sym *images_of(const node *n)
+{
+	const value *out = n->out[0];
+	return out->rank == 5 ? sym_mul(out->dims[0], out->dims[2]) : out->dims[0];
 }
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -90,11 +111,10 @@ static int64_t rows_of_block(const target *t, int64_t tiles, int64_t columns)
 /* Tiles per block: V of a block takes about half of the second-level cache, and little is computed twice. */
 static int64_t tiles_per_block(const node *n, const target *t, const conv_shape *c, const transform *f)
 {
-	const value *out = n->out[0];
 	int64_t images, high, wide, tiles = -1, best = 0, best_rows = 0;
-	if (sym_is_const(out->dims[0], &images) && sym_is_const(out->dims[2], &high) && sym_is_const(out->dims[3], &wide))
+	if (sym_is_const(images_of(n), &images) && sym_is_const(plane_extent(n, 0), &high) && sym_is_const(plane_extent(n, 1), &wide))
 		tiles = images * ceil_div(high, f->outputs) * ceil_div(wide, f->outputs);
-	int64_t most = (int64_t)t->l2_kib * 144 / (f->points * f->points * c->group_in);
+	int64_t most = (int64_t)t->l2_kib * 144 / (f->points * f->points * terms_of(c));
 	most = most < FEWEST_TILES ? FEWEST_TILES : most > MOST_TILES ? MOST_TILES : most;
 	if (tiles > 0 && tiles < most)
 		return tiles;
@@ -111,12 +131,11 @@ static double cost(const node *n, const pass_ctx *ctx, const transform *f)
 {
 	conv_shape c;
 	conv_fits_tiles(n, &c);
-	const value *out = n->out[0];
-	int64_t lanes = target_lanes(ctx->target, F32), high = typical_size(out->dims[2]), wide = typical_size(out->dims[3]);
+	int64_t lanes = target_lanes(ctx->target, F32), high = typical_size(plane_extent(n, 0)), wide = typical_size(plane_extent(n, 1));
 	double images = conv_pixels(n) / (double)(high * wide);
 	double tiles = images * (double)(ceil_div(high, f->outputs) * ceil_div(wide, f->outputs));
-	double ins = (double)ceil_div(c.group_in, lanes), outs = (double)ceil_div(c.group_out, lanes);
-	double products = f->points * f->points * (double)c.group_in * outs;
+	double ins = (double)(ceil_div(c.group_in, lanes) * depth_taps(&c)), outs = (double)ceil_div(c.group_out, lanes);
+	double products = f->points * f->points * (double)terms_of(&c) * outs;
 	return tiles * (products + ins * f->input_steps + outs * f->output_steps) + products * STREAM_SHARE;
 }
 
@@ -132,7 +151,7 @@ static value *weight_matrix(graph *g, const transform *f)
 	return build_const(g, t, NULL);
 }
 
-/* [O, C, 3, 3] -> G w G^T: [O, C, points, points] -> [panel, column, C, point] -> [panel, point, C, column] */
+/* [O, C, D, 3, 3] -> G w G^T: [O, C * D, points, points] -> [panel, column, C, D, point] -> [panel, point, D * C, column] */
 static void pack(node *n, pass_ctx *ctx, const transform *f)
 {
 	graph *g = n->graph;
@@ -142,12 +161,14 @@ static void pack(node *n, pass_ctx *ctx, const transform *f)
 	int64_t columns = (int64_t)tile_vectors(ctx->target, rows, c.group_out) * target_lanes(ctx->target, F32);
 	int64_t panels = ceil_div(c.group_out, columns), none[4] = {0}, extra[4] = {panels * columns - c.group_out};
 	value *matrix = weight_matrix(g, f), *w = build_cast(g, F64, n->in[1]);
+	w = build_reshape(g, w, sym_list(g, (int64_t[]){c.group_out, terms_of(&c), TAPS, TAPS}, 4), 4);
 	w = build_contract(g, w, matrix, "ochw,ph->ocpw");
 	w = build_contract(g, w, matrix, "ocpw,qw->ocpq");
 	w = build_cast(g, F32, w);
 	w = build_pad(g, w, sym_list(g, none, 4), sym_list(g, extra, 4), "constant", NULL);
-	w = build_reshape(g, w, sym_list(g, (int64_t[]){panels, columns, c.group_in, points}, 4), 4);
-	append_packed(n, build_transpose(g, w, (int[]){0, 3, 2, 1}));
+	w = build_reshape(g, w, sym_list(g, (int64_t[]){panels, columns, c.group_in, depth_taps(&c), points}, 5), 5);
+	w = build_transpose(g, w, (int[]){0, 4, 3, 2, 1});
+	append_packed(n, build_reshape(g, w, sym_list(g, (int64_t[]){panels, points, terms_of(&c), columns}, 4), 4));
 }
 
 /* ---- one-dimensional transforms ----------------------------------------------------------------------------------------------- */
@@ -245,9 +266,9 @@ typedef struct winograd {
 	buffer *pixels;               /* of a tile, when a loop stores them; else NULL */
 } winograd;
 
-/* A tile of the block: which image, its first output pixel, and how many of its first rows and columns belong to earlier tiles. */
+/* A tile of the block: which image and plane of it, its first output pixel, and how many of its first rows and columns belong to earlier tiles. */
 typedef struct place_of_tile {
-	sym *image, *origin[2], *skip[2];
+	sym *image, *plane, *origin[2], *skip[2]; /* plane: of a 3-D output */
 } place_of_tile;
 
 static sym *no(const winograd *w) { return sym_const(w->gl->b.syms, 0); }
@@ -255,7 +276,7 @@ static sym *no(const winograd *w) { return sym_const(w->gl->b.syms, 0); }
 static void origin_along(winograd *w, place_of_tile *p, int axis, sym *tile)
 {
 	kernel_builder *b = &w->gl->b;
-	sym *extent = w->n->out[0]->dims[2 + axis], *start = sym_muli(tile, w->f->outputs), *last = sym_addi(extent, -w->f->outputs);
+	sym *extent = plane_extent(w->n, axis), *start = sym_muli(tile, w->f->outputs), *last = sym_addi(extent, -w->f->outputs);
 	p->skip[axis] = NULL;
 	if (sym_proves_multiple(extent, w->f->outputs)) {
 		p->origin[axis] = settle(b, "at", start, extent);
@@ -271,7 +292,13 @@ static place_of_tile place_of(winograd *w, sym *tile)
 	place_of_tile p;
 	tile = settle(b, "tile", sym_min(tile, sym_addi(w->tiles, -1)), w->tiles);
 	sym *row = sym_floordiv(tile, w->wide);
-	p.image = settle(b, "image", sym_floordiv(row, w->high), w->n->out[0]->dims[0]);
+	p.image = settle(b, "image", sym_floordiv(row, w->high), images_of(w->n));
+	p.plane = no(w);
+	if (w->c.spatial == 3) {
+		const value *out = w->n->out[0];
+		p.plane = settle(b, "plane", sym_mod(p.image, out->dims[2]), out->dims[2]);
+		p.image = settle(b, "image", sym_floordiv(p.image, out->dims[2]), out->dims[0]);
+	}
 	origin_along(w, &p, 0, sym_mod(row, w->high));
 	origin_along(w, &p, 1, sym_mod(tile, w->wide));
 	return p;
@@ -280,10 +307,17 @@ static place_of_tile place_of(winograd *w, sym *tile)
 /* Input coordinate of point k of a tile, at most the last pixel of the halo. */
 static sym *input_pixel(const winograd *w, const place_of_tile *p, int axis, int k)
 {
-	sym *at = sym_addi(p->origin[axis], k), *extent = w->n->out[0]->dims[2 + axis];
+	sym *at = sym_addi(p->origin[axis], k), *extent = plane_extent(w->n, axis);
 	if (!sym_proves_ge(extent, sym_const(w->gl->b.syms, w->f->outputs)))
 		at = sym_min(at, sym_addi(extent, TAPS - 2));
-	return sym_addi(at, -w->c.lo[axis]);
+	return sym_addi(at, -w->c.lo[plane_axis(&w->c, axis)]);
+}
+
+static coord pixel_at(const winograd *w, sym *image, sym *channel, sym *plane, sym *y, sym *x)
+{
+	if (w->c.spatial == 3)
+		return (coord){.rank = 5, .i = {image, channel, plane, y, x}};
+	return (coord){.rank = 4, .i = {image, channel, y, x}};
 }
 
 static void input_tile(winograd *w, sym *first)
@@ -293,18 +327,24 @@ static void input_tile(winograd *w, sym *first)
 	const expr *x[MAX_POINTS][MAX_POINTS], *y[MAX_POINTS][MAX_POINTS];
 	sym *tile = kb_for(b, "tile", sym_const(b->syms, w->block));
 	place_of_tile p = place_of(w, sym_add(first, tile));
+	bool deep = depth_taps(&w->c) > 1;
+	sym *tap = deep ? kb_for(b, "tap", sym_const(b->syms, depth_taps(&w->c))) : no(w);
+	sym *plane = sym_addi(sym_add(sym_muli(p.plane, w->c.strides[0]), sym_muli(tap, w->c.dilations[0])), -w->c.lo[0]);
 	sym *channel = kb_vector(b, "c", sym_const(b->syms, w->c.group_in), w->lanes);
 	for (int j = 0; j < points; j++)
 		for (int i = 0; i < points; i++) {
-			coord at = {.rank = 4, .i = {p.image, channel, input_pixel(w, &p, 0, i), input_pixel(w, &p, 1, j)}};
+			coord at = pixel_at(w, p.image, channel, plane, input_pixel(w, &p, 0, i), input_pixel(w, &p, 1, j));
 			x[i][j] = kb_let(b, "x", kb_read(b, w->n->in[0], at));
 		}
 	transform_2d(b, w->f, transform_input, points, x, y);
-	sym *to = sym_add(w->v_slice, sym_add(sym_muli(tile, w->c.group_in), channel));
+	sym *term = sym_add(sym_muli(tap, w->c.group_in), channel);
+	sym *to = sym_add(w->v_slice, sym_add(sym_muli(tile, terms_of(&w->c)), term));
 	for (int i = 0; i < points; i++)
 		for (int j = 0; j < points; j++)
 			kb_store(b, w->v, sym_addi(to, (i * points + j) * w->v_point), y[i][j]);
 	kb_end(b);
+	if (deep)
+		kb_end(b);
 	kb_end(b);
 }
 
@@ -321,11 +361,11 @@ static void products(winograd *w, sym *panel)
 	tp.col_extent = sym_const(syms, w->c.group_out);
 	tp.col = sym_loop(syms, "o", tp.col_extent);
 	tp.red.n = 1;
-	tp.red.extent[0] = sym_const(syms, w->c.group_in);
-	sym *channel = tp.red.var[0] = sym_loop(syms, "c", tp.red.extent[0]), *column = sym_modi(tp.col, w->columns);
+	tp.red.extent[0] = sym_const(syms, terms_of(&w->c));
+	sym *term = tp.red.var[0] = sym_loop(syms, "c", tp.red.extent[0]), *column = sym_modi(tp.col, w->columns);
 	sym *from = sym_add(w->v_slice, sym_muli(point, w->v_point));
-	tp.a = expr_load(b->exprs, w->v, sym_add(from, sym_add(sym_muli(tp.row[1], w->c.group_in), channel)));
-	tp.b = kb_read(b, u, (coord){.rank = 4, .i = {sym_divi(tp.col, w->columns), point, channel, column}});
+	tp.a = expr_load(b->exprs, w->v, sym_add(from, sym_add(sym_muli(tp.row[1], terms_of(&w->c)), term)));
+	tp.b = kb_read(b, u, (coord){.rank = 4, .i = {sym_divi(tp.col, w->columns), point, term, column}});
 	tp.to = w->m;
 	tp.to_index = sym_add(sym_add(w->m_slice, sym_muli(point, w->m_point)), sym_add(sym_muli(tp.row[1], w->columns), column));
 	lower_tile_panel(w->gl, &tp, panel);
@@ -336,7 +376,7 @@ static void products(winograd *w, sym *panel)
 static int guard_pixel(const winograd *w, const place_of_tile *p, int axis, sym *k)
 {
 	kernel_builder *b = &w->gl->b;
-	sym *extent = w->n->out[0]->dims[2 + axis];
+	sym *extent = plane_extent(w->n, axis);
 	int guards = 0;
 	if (p->skip[axis] && !sym_is(k, w->f->outputs - 1)) {
 		kb_if(b, expr_binary(b->exprs, EXPR_LE, expr_index(b->exprs, p->skip[axis]), expr_index(b->exprs, k)));
@@ -361,10 +401,10 @@ static void store_pixel(winograd *w, const place_of_tile *p, sym *channel, sym *
 	group_lowering *gl = w->gl;
 	const value *out = w->n->out[0];
 	substitution s = {0};
-	sym *by[] = {p->image, channel, sym_add(p->origin[0], i), sym_add(p->origin[1], j)};
-	for (int k = 0; k < 4; k++)
+	coord by = pixel_at(w, p->image, channel, p->plane, sym_add(p->origin[0], i), sym_add(p->origin[1], j));
+	for (int k = 0; k < by.rank; k++)
 		if (w->at.i[k]->kind == SYM_VAR)
-			substitute(&s, w->at.i[k], by[k]);
+			substitute(&s, w->at.i[k], by.i[k]);
 	bind_scalar(gl, out, expr_round_to(gl->b.exprs, out->type, sum));
 	const expr *e = expr_substitute(&gl->b, &s, root_element(gl, w->at));
 	kb_store(&gl->b, w->to, sym_substitute(&s, w->to_index), e);
@@ -373,10 +413,9 @@ static void store_pixel(winograd *w, const place_of_tile *p, sym *channel, sym *
 /* Copies of the epilogue for all pixels would be much code: it is long, or conditions of unknown sizes surround each. */
 static bool loops_over_pixels(const winograd *w)
 {
-	const value *out = w->n->out[0];
 	if (w->gl->b.opt == 0)
 		return false;
-	return !sym_is_const(out->dims[2], NULL) || !sym_is_const(out->dims[3], NULL) ||
+	return !sym_is_const(plane_extent(w->n, 0), NULL) || !sym_is_const(plane_extent(w->n, 1), NULL) ||
 	       (w->gl->root != w->n && expr_cost(root_element(w->gl, w->at)) > LONG_EPILOGUE);
 }
 
@@ -479,10 +518,10 @@ static void find_sizes(winograd *w)
 	w->panels = sym_value(u->dims[0]);
 	w->columns = sym_value(u->dims[3]);
 	sym *outputs = sym_const(syms, w->f->outputs);
-	w->high = sym_ceildiv(out->dims[2], outputs);
-	w->wide = sym_ceildiv(out->dims[3], outputs);
-	w->tiles = sym_mul(out->dims[0], sym_mul(w->high, w->wide));
-	w->v_point = between_points(w->block * w->c.group_in);
+	w->high = sym_ceildiv(plane_extent(w->n, 0), outputs);
+	w->wide = sym_ceildiv(plane_extent(w->n, 1), outputs);
+	w->tiles = sym_mul(images_of(w->n), sym_mul(w->high, w->wide));
+	w->v_point = between_points(w->block * terms_of(&w->c));
 	w->m_point = between_points(w->block * w->columns);
 	w->at = coord_of_dims(syms, out, "i");
 }

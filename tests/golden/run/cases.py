@@ -375,6 +375,30 @@ def winograd_dynamic(directory):
     net.write()
 
 
+def winograd_3d(directory):
+    """3x3 planes of volumes: taps, strides and dilations of the first axis of any kind; depth, then all sizes, are symbols."""
+    net = Net(directory)
+    cases = [([1, 16, 5, 9, 10], [24, 16, 3, 3, 3], 1, 1, (1, 1)), ([2, 16, 7, 6, 13], [16, 16, 2, 3, 3], 2, 1, (0, 0)),
+             ([1, 20, 7, 4, 5], [8, 20, 3, 3, 3], 1, 2, (2, 1)), ([1, 16, 2, 8, 8], [16, 16, 1, 3, 3], 1, 1, (0, 0))]
+    for i, (x_dims, w_dims, stride, dilation, depth) in enumerate(cases):
+        x, w, bias = small(x_dims, i), small(w_dims, i + 1), [float(o % 5 - 2) for o in range(w_dims[0])]
+        out = [(x_dims[2] + sum(depth) - dilation * (w_dims[2] - 1) - 1) // stride + 1] + x_dims[3:]
+        names = ["N", "D", "H", "W"] if i == 0 else [x_dims[0]] + x_dims[2:]
+        shape = [names[0], x_dims[1]] + names[1:]
+        sizes = [names[0], w_dims[0]] + ([names[1]] if i == 0 else [out[0]]) + names[2:]
+        net.input("x%d" % i, shape, x)
+        net.const("w%d" % i, w)
+        net.const("b%d" % i, Tensor([w_dims[0]], bias))
+        net.add("%%i%d = map %%x%d { %%0 + 1.0 } : f32[%s]" % (i, i, ",".join(map(str, shape))))
+        net.add("%%c%d = conv %%i%d, %%w%d, %%b%d {strides=[%d,1,1], dilations=[%d,1,1], lo=[%d,1,1], hi=[%d,1,1], group=1} : f32[%s]" %
+                (i, i, i, i, stride, dilation, depth[0], depth[1], ",".join(map(str, sizes))))
+        net.add("%%y%d = map %%c%d { max(%%0, 0.0) } : f32[%s]" % (i, i, ",".join(map(str, sizes))))
+        more = Tensor(x_dims, [v + 1 for v in x.values])
+        y = conv_reference(more, w, bias, [stride, 1, 1], [dilation, 1, 1], [depth[0], 1, 1], out, 1, float)
+        net.output("y%d" % i, sizes, Tensor(y.dims, [max(v, 0) for v in y.values]))
+    net.write()
+
+
 # ---- rows: real numbers, so the test has a tolerance --------------------------------------------------------------------------
 
 
@@ -524,7 +548,7 @@ def attention_dynamic(directory):
 
 KINDS = {
     "contract": contract, "contract-dynamic": contract_dynamic, "contract-forms": contract_forms, "conv": convolutions,
-    "conv-dynamic": convolutions_dynamic, "winograd": winograd, "winograd-dynamic": winograd_dynamic,
+    "conv-dynamic": convolutions_dynamic, "winograd": winograd, "winograd-dynamic": winograd_dynamic, "winograd-3d": winograd_3d,
     "rows": rows, "rows-dynamic": rows_dynamic, "attention": attention, "attention-dynamic": attention_dynamic,
 }
 KINDS[sys.argv[1]](*sys.argv[2:])
