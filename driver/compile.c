@@ -7,12 +7,24 @@
 
 #include "driver/cpus.h"
 #include "driver/tensors.h"
+#include "driver/tune.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* ---- options ------------------------------------------------------------------------------------------------------------ */
+/* The file to be written need not be there yet. */
+static bool read_tuning(const options *o, compile_options *out, diag *d)
+{
+	out->tuning_path = o->tuning;
+	out->tune_seconds = o->tune_seconds;
+	out->report = o->report != REPORT_NONE;
+	if (o->tuning || o->tune_text)
+		out->tuning = tuning_new(o->a);
+	return !o->tuning || (o->tune_text && !path_exists(o->tuning)) || tuning_read(out->tuning, o->tuning, d);
+}
+
 bool compile_options_of(const options *o, compile_options *out, diag *d)
 {
 	cpu_list cpus = cpus_of(o, d);
@@ -27,7 +39,7 @@ bool compile_options_of(const options *o, compile_options *out, diag *d)
 	        .opt = o->opt,
 	        .winograd = o->winograd,
 	};
-	bool ok = cpus.n > 0;
+	bool ok = cpus.n > 0 && read_tuning(o, out, d);
 	for (int i = 0; i < o->shapes.n; i++)
 		vec_push(o->a, &out->shapes, o->shapes.v[i]);
 	for (int i = 0; i < o->fixed.n; i++)
@@ -371,7 +383,7 @@ static bool run_part(compilation *c, pass_ctx *ctx, const compile_options *o, pi
 static bool run_for_each(compilation *c, pass_ctx *ctx, const compile_options *o)
 {
 	c->also = new_array(c->a, program *, (size_t)o->n_also);
-	bool ok = run_part(c, ctx, o, PIPELINE_COMMON, c->g, NULL);
+	bool ok = run_part(c, ctx, o, PIPELINE_COMMON, c->g, NULL) && (o->tune_seconds <= 0 || tune(c, o, ctx->d));
 	for (int i = 0; ok && i <= o->n_also; i++) {
 		bool last = i == o->n_also;
 		ctx->target = i ? o->also[i - 1] : o->target;
@@ -391,12 +403,27 @@ static bool use_program(compilation *c, pass_ctx *ctx, const compile_options *o)
 	return c->p->workspace_bytes || finish_program(c->p, ctx);
 }
 
+pass_ctx compilation_context(compilation *c, const compile_options *o, diag *d)
+{
+	return (pass_ctx){.model = c->a, .target = o->target, .opt = o->opt, .winograd = o->winograd, .tuning = o->tuning,
+	                  .evaluate = evaluate_constants, .evaluate_user = c, .d = d};
+}
+
+/* Measures between the passes that are common to all targets and those that are not. */
+static bool tune_and_run(compilation *c, pass_ctx *ctx, const compile_options *o, bool lowered)
+{
+	if (!run_part(c, ctx, o, PIPELINE_COMMON, c->g, NULL) || !tune(c, o, ctx->d))
+		return false;
+	return run_part(c, ctx, o, PIPELINE_OF_TARGET, c->g, lowered ? &c->p : NULL);
+}
+
 bool compilation_run(compilation *c, const compile_options *o, bool lowered, diag *d)
 {
-	pass_ctx ctx = {.model = c->a, .target = o->target, .opt = o->opt, .winograd = o->winograd,
-	                .evaluate = evaluate_constants, .evaluate_user = c, .d = d};
+	pass_ctx ctx = compilation_context(c, o, d);
 	if (!c->g)
 		return use_program(c, &ctx, o);
+	if (o->tune_seconds > 0 && !o->n_also)
+		return tune_and_run(c, &ctx, o, lowered);
 	if (o->n_also)
 		return run_for_each(c, &ctx, o);
 	return run_part(c, &ctx, o, PIPELINE_ALL, c->g, lowered ? &c->p : NULL);

@@ -4,7 +4,7 @@
 #include "backend/backend.h"
 #include "driver/options.h"
 #include "frontend/onnx.h"
-#include "passes/pass.h"
+#include "passes/tuning.h"
 #include "runtime/dlrt.h"
 
 typedef struct compile_options {
@@ -17,6 +17,10 @@ typedef struct compile_options {
 	int n_also;
 	int opt;      /* -O0 .. -O3 */
 	int winograd; /* as in pass_ctx */
+	tuning *tuning;      /* what is known of choices, or NULL */
+	const char *tuning_path; /* where it was read and what is measured goes; NULL: nowhere */
+	double tune_seconds; /* to measure what is not known; 0: not at all */
+	bool report;         /* say what was measured, on stderr */
 } compile_options;
 
 typedef struct compilation {
@@ -40,6 +44,8 @@ emit_options emit_options_of(const options *o, const compile_options *c);
 
 /* Reads a model: ONNX, or the textual graph or kernel IR when the name ends in .ir.  False after errors, reported to d. */
 bool compilation_open(compilation *c, const char *path, const compile_options *o, diag *d);
+/* What the passes of a compilation are given. */
+pass_ctx compilation_context(compilation *c, const compile_options *o, diag *d);
 /* Runs the passes; with `lowered`, up to the kernel program, or programs for several CPUs. */
 bool compilation_run(compilation *c, const compile_options *o, bool lowered, diag *d);
 void compilation_close(compilation *c);

@@ -74,6 +74,12 @@ static const option_row rows[] = {
 	 .help = "the largest tiles that 3x3 convolutions are computed in by Winograd's method, where that costs least: none, 2x2 or 4x4 "
 	         "outputs; larger ones are faster and round more"},
 
+	{"tuning", 0, KIND_TEXT, COMMAND_ALL, "FILE", NULL, FIELD(tuning),
+	 .help = "make the choices that FILE lists, instead of those that seem to cost least; --tune writes such files"},
+	{"tune", 0, KIND_OPTIONAL, COMMAND_ALL, "SECONDS", "30 seconds", FIELD(tune_text),
+	 .help = "measure on this machine, for so long, which strategies and panels suit the convolutions and products of the model that the "
+	         "file of --tuning does not list; use them, and add them to the file"},
+
 	{"passes", 0, KIND_TEXT, COMMAND_ALL, "A,B,...", "by -O", FIELD(passes), .help = "run these passes; see --help-passes"},
 	{"dump-ir", 0, KIND_OPTIONAL, COMMAND_ALL, "PASS", "all passes", FIELD(dump), .help = "print the IR after passes to stderr"},
 	{"no-locations", 0, KIND_CLEAR, COMMAND_ALL, NULL, NULL, FIELD(locations), .help = "print IR without ONNX node names"},
@@ -119,6 +125,8 @@ static const char *const emit_names[EMITS_COUNT] = {
 	[EMITS_IR] = "ir", [EMITS_KERNELS] = "kernels", [EMITS_HEADER] = "header", [EMITS_DOT] = "dot",
 };
 /* clang-format on */
+
+enum { DEFAULT_TUNE_SECONDS = 30 };
 
 enum { N_ROWS = sizeof rows / sizeof *rows, N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -410,8 +418,22 @@ static void parse_report(options *o, diag *d)
 		diag_error(d, DIAG_NOWHERE, "--report: '%s' is neither json nor html", o->report_text);
 }
 
+static void parse_tune(options *o, diag *d)
+{
+	if (!o->tune_text)
+		return;
+	o->tune_seconds = DEFAULT_TUNE_SECONDS;
+	if (*o->tune_text && (!read_real(o->tune_text, &o->tune_seconds) || !o->tune_seconds))
+		diag_error(d, DIAG_NOWHERE, "--tune: '%s' is no positive number of seconds", o->tune_text);
+	if (o->command == COMMAND_COMPILE && !o->tuning)
+		diag_error(d, DIAG_NOWHERE, "--tune needs --tuning=FILE, where it writes what it measured, so that the object can be built again");
+	if (!o->opt)
+		diag_error(d, DIAG_NOWHERE, "--tune: there is nothing to choose at -O0");
+}
+
 static void resolve(options *o, diag *d)
 {
+	parse_tune(o, d);
 	parse_emit(o, d);
 	parse_report(o, d);
 	parse_winograd(o, d);

@@ -55,6 +55,8 @@ typedef struct options {
 	/* of the code */
 	const char *triple, *cpu, *features;
 	int opt, winograd; /* winograd: as in pass_ctx */
+	const char *tuning, *tune_text; /* tune_text: "" without =SECONDS, NULL: none */
+	double tune_seconds;
 	bool sanitize, debug_info;
 	/* of the pipeline */
 	const char *passes, *dump; /* dump: a pass, "" all, NULL none */

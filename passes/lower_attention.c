@@ -322,8 +322,8 @@ double attention_cost(const node *n, const pass_ctx *ctx)
 	return 0;
 }
 
-void attention_pack(node *n, pass_ctx *ctx)
+void attention_pack(node *n, pass_ctx *ctx, int vectors)
 {
 	(void)n;
-	(void)ctx;
+	(void)ctx, (void)vectors;
 }

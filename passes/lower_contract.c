@@ -192,8 +192,17 @@ double gemm_cost(const node *n, const pass_ctx *ctx)
 	return 1;
 }
 
+void gemm_panels(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns)
+{
+	(void)ctx;
+	letters l;
+	contract_letters(n, &l);
+	*rows = rows_of(n, &l);
+	*columns = sym_value(letter_extent(n, &l, l.column));
+}
+
 /* B with its axes in the order [batch and other columns, summed, column], padded and cut: [..., panel, summed, column]. */
-void gemm_pack(node *n, pass_ctx *ctx)
+void gemm_pack(node *n, pass_ctx *ctx, int vectors)
 {
 	graph *g = n->graph;
 	letters l;
@@ -216,7 +225,7 @@ void gemm_pack(node *n, pass_ctx *ctx)
 		head *= dims[perm[i]];
 	for (int i = heads; i < k; i++)
 		depth *= dims[perm[i]];
-	int64_t columns = (int64_t)tile_vectors(ctx->target, rows_of(n, &l), n_columns) * target_lanes(ctx->target, F32);
+	int64_t columns = (int64_t)vectors * target_lanes(ctx->target, F32);
 	int64_t panels = (n_columns + columns - 1) / columns;
 	b = build_transpose(g, b, perm);
 	sym *flat[] = {sym_const(g->syms, head), sym_const(g->syms, depth), sym_const(g->syms, n_columns)};
@@ -284,8 +293,9 @@ static bool lanes_contiguous(const node *n, const letters *l, arena *scratch)
 }
 
 /* A copy of B whose storage order ends with summed letters and then the lanes' one. */
-void gemm_in_place_pack(node *n, pass_ctx *ctx)
+void gemm_in_place_pack(node *n, pass_ctx *ctx, int vectors)
 {
+	(void)vectors;
 	graph *g = n->graph;
 	letters l;
 	contract_letters(n, &l);

@@ -58,7 +58,7 @@ static sym *pixels_of(const node *n)
 double conv_pixels(const node *n)
 {
 	const value *out = n->out[0];
-	double pixels = (double)(out->dims[0]->hi < INT64_MAX ? out->dims[0]->hi : 1);
+	double pixels = (double)typical_batch(out->dims[0]);
 	for (int i = 2; i < out->rank; i++)
 		pixels *= (double)typical_size(out->dims[i]);
 	return pixels;
@@ -212,13 +212,22 @@ static int64_t rows_of(const node *n, const conv_shape *c)
 	return sym_is_const(extent, &pixels) ? pixels : -1;
 }
 
+void direct_panels(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns)
+{
+	(void)ctx;
+	conv_shape c;
+	conv_shape_of(n, &c);
+	*rows = rows_of(n, &c);
+	*columns = c.group_out;
+}
+
 /* [O, C/g, k...] -> [G, O/g, C/g, taps] -> padded columns -> [G, panel, column, C/g, taps] -> [G, panel, tap, C/g, column] */
-void direct_pack(node *n, pass_ctx *ctx)
+void direct_pack(node *n, pass_ctx *ctx, int vectors)
 {
 	graph *g = n->graph;
 	conv_shape c;
 	conv_shape_of(n, &c);
-	int64_t columns = (int64_t)tile_vectors(ctx->target, rows_of(n, &c), c.group_out) * target_lanes(ctx->target, F32);
+	int64_t columns = (int64_t)vectors * target_lanes(ctx->target, F32);
 	int64_t panels = (c.group_out + columns - 1) / columns;
 	value *w = build_reshape(g, n->in[1], sym_list(g, (int64_t[]){c.group, c.group_out, c.group_in, c.taps}, 4), 4);
 	int64_t none[4] = {0}, extra[4] = {0, panels * columns - c.group_out};
@@ -273,9 +282,9 @@ double depthwise_cost(const node *n, const pass_ctx *ctx)
 }
 
 /* [C, 1, k...] -> [taps, C] */
-void depthwise_pack(node *n, pass_ctx *ctx)
+void depthwise_pack(node *n, pass_ctx *ctx, int vectors)
 {
-	(void)ctx;
+	(void)ctx, (void)vectors;
 	graph *g = n->graph;
 	conv_shape c;
 	conv_shape_of(n, &c);

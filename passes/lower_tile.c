@@ -11,8 +11,9 @@
 enum {
 	UNROLL = 4,            /* steps of the innermost reduction loop per iteration */
 	UNROLL_WHOLE = 8,      /* a constant loop of at most so many steps is unrolled altogether */
+	FEW_ROWS = 4,          /* for which the target has tiles of their own */
 	MANY_TILES = 16,       /* parallel iterations wanted when the problem has them */
-	MAX_HEIGHTS = 8,
+	MAX_HEIGHTS = 9,
 	PASS_COST = 3,         /* of a pass over a panel of B, in half rows of the tile */
 	IN_FLIGHT = 8,         /* accumulators that hide the latency of a multiply-add */
 	ONE_BLOCK = 256,       /* rows that are not worth another pass over B, whatever their size */
@@ -70,7 +71,7 @@ double tile_waste(int64_t m, int most)
 
 int tile_vectors(const target *t, int64_t m, int64_t n)
 {
-	if (m >= 0 && m <= 4)
+	if (m >= 0 && m <= FEW_ROWS)
 		for (int i = 0; i < MAX_TILES && t->gemv[i].rows; i++)
 			if (t->gemv[i].rows >= m)
 				return t->gemv[i].vectors;
@@ -82,6 +83,32 @@ int tile_vectors(const target *t, int64_t m, int64_t n)
 			best_time = time, best = t->gemm[i].vectors;
 	}
 	return best;
+}
+
+static bool listed(const int *widths, int n, int vectors)
+{
+	for (int i = 0; i < n; i++)
+		if (widths[i] == vectors)
+			return true;
+	return false;
+}
+
+/* Those of a row of the target's table, but no wider than the columns are. */
+static int add_widths(const tile_shape *shapes, int64_t most, int *out, int n)
+{
+	for (int i = 0; i < MAX_TILES && shapes[i].rows; i++)
+		if (shapes[i].vectors <= most && !listed(out, n, shapes[i].vectors))
+			out[n++] = shapes[i].vectors;
+	return n;
+}
+
+int tile_widths(const target *t, int64_t m, int64_t n, int out[2 * MAX_TILES])
+{
+	int lanes = target_lanes(t, F32), count = 0;
+	int64_t most = (n + lanes - 1) / lanes;
+	out[count++] = tile_vectors(t, m, n);
+	count = add_widths(t->gemm, most, out, count);
+	return m >= 0 && m <= FEW_ROWS ? add_widths(t->gemv, most, out, count) : count;
 }
 
 int tile_rows(const target *t, int64_t m, int vectors)
@@ -363,11 +390,12 @@ static void tiles_of_row(tile *t, const substitution *s, sym *panel, sym *first,
 static int heights_of(const tile *t, int heights[MAX_HEIGHTS])
 {
 	static const int many[] = {20, 14, 10, 8, 6, 4, 2, 1}, few[] = {4, 1};
+	_Static_assert(sizeof many / sizeof *many < MAX_HEIGHTS, "every extent needs a height that fits, 1 in the end");
 	bool alone = !t->tp->line && !t->tp->row[0];
 	const int *from = alone ? many : few;
 	int n = 0, n_from = (int)(alone ? sizeof many / sizeof *many : sizeof few / sizeof *few);
 	heights[n++] = t->wide;
-	for (int i = 0; i < n_from && n < MAX_HEIGHTS; i++)
+	for (int i = 0; i < n_from; i++)
 		if (from[i] < t->wide)
 			heights[n++] = from[i];
 	return n;

@@ -151,14 +151,21 @@ static value *weight_matrix(graph *g, const transform *f)
 	return build_const(g, t, NULL);
 }
 
+static void panels_of(const node *n, const pass_ctx *ctx, const transform *f, int64_t *rows, int64_t *columns)
+{
+	conv_shape c;
+	conv_fits_tiles(n, &c);
+	*rows = tiles_per_block(n, ctx->target, &c, f);
+	*columns = c.group_out;
+}
+
 /* [O, C, D, 3, 3] -> G w G^T: [O, C * D, points, points] -> [panel, column, C, D, point] -> [panel, point, D * C, column] */
-static void pack(node *n, pass_ctx *ctx, const transform *f)
+static void pack(node *n, pass_ctx *ctx, const transform *f, int vectors)
 {
 	graph *g = n->graph;
 	conv_shape c;
 	conv_fits_tiles(n, &c);
-	int64_t rows = tiles_per_block(n, ctx->target, &c, f), points = (int64_t)f->points * f->points;
-	int64_t columns = (int64_t)tile_vectors(ctx->target, rows, c.group_out) * target_lanes(ctx->target, F32);
+	int64_t points = (int64_t)f->points * f->points, columns = (int64_t)vectors * target_lanes(ctx->target, F32);
 	int64_t panels = ceil_div(c.group_out, columns), none[4] = {0}, extra[4] = {panels * columns - c.group_out};
 	value *matrix = weight_matrix(g, f), *w = build_cast(g, F64, n->in[1]);
 	w = build_reshape(g, w, sym_list(g, (int64_t[]){c.group_out, terms_of(&c), TAPS, TAPS}, 4), 4);
@@ -565,10 +572,12 @@ static void lower_points(group_lowering *gl, node *n, const transform *f)
 /* ---- rows of the table ---------------------------------------------------------------------------------------------------------- */
 bool winograd4_applies(const node *n, const pass_ctx *ctx) { return fits(n, ctx, &transform4); }
 double winograd4_cost(const node *n, const pass_ctx *ctx) { return cost(n, ctx, &transform4); }
-void winograd4_pack(node *n, pass_ctx *ctx) { pack(n, ctx, &transform4); }
+void winograd4_panels(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns) { panels_of(n, ctx, &transform4, rows, columns); }
+void winograd4_pack(node *n, pass_ctx *ctx, int vectors) { pack(n, ctx, &transform4, vectors); }
 void winograd4_lower(group_lowering *gl, node *n) { lower_points(gl, n, &transform4); }
 
 bool winograd2_applies(const node *n, const pass_ctx *ctx) { return fits(n, ctx, &transform2); }
 double winograd2_cost(const node *n, const pass_ctx *ctx) { return cost(n, ctx, &transform2); }
-void winograd2_pack(node *n, pass_ctx *ctx) { pack(n, ctx, &transform2); }
+void winograd2_panels(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns) { panels_of(n, ctx, &transform2, rows, columns); }
+void winograd2_pack(node *n, pass_ctx *ctx, int vectors) { pack(n, ctx, &transform2, vectors); }
 void winograd2_lower(group_lowering *gl, node *n) { lower_points(gl, n, &transform2); }

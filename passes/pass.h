@@ -18,6 +18,7 @@ typedef struct pass_ctx {
 	const target *target;
 	int opt;              /* -O0 .. -O3 */
 	int winograd;         /* largest output tile of Winograd convolutions: 4, 2 or 1 (none); 0: the default, 4 */
+	struct tuning *tuning; /* choices that were measured (tuning.h), or NULL */
 	evaluator evaluate;
 	void *evaluate_user;
 	diag *d;

@@ -4,7 +4,7 @@
  *       %2 = conv %x, %w {...}     =>     %3 = transpose (reshape (pad %w))      folded to a constant by the next fold
  *                                         %2 = conv %x, %w, %3 {..., strategy=direct, packed=1}
  * The plain operand stays for the type rule; nothing reads it, so it is not in the program. */
-#include "passes/strategy.h"
+#include "passes/tuning.h"
 
 void append_packed(node *n, value *packed)
 {
@@ -18,19 +18,17 @@ void append_packed(node *n, value *packed)
 	node_set_attr(n, attr_of_int("packed", 1));
 }
 
-static const strategy *cheapest(const node *n, const pass_ctx *ctx)
+/* By the tuning file where it knows the problem, else by costs.  False: no strategy applies. */
+static bool choose(const node *n, pass_ctx *ctx, choice *c)
 {
-	const strategy *best = NULL;
-	double best_cost = 0;
-	for (int i = 0; i < strategy_count; i++) {
-		const strategy *s = &strategy_table[i];
-		if (s->op != n->op || !s->applies(n, ctx))
-			continue;
-		double cost = s->cost(n, ctx);
-		if (!best || cost < best_cost)
-			best = s, best_cost = cost;
-	}
-	return best;
+	choice all[MAX_CHOICES];
+	int count = choices_of(n, ctx, all);
+	if (!count)
+		return false;
+	*c = all[0];
+	if (ctx->tuning && count > 1)
+		tuning_choose(ctx->tuning, n, ctx, all, count, c);
+	return true;
 }
 
 bool pass_prepack(graph *g, pass_ctx *ctx)
@@ -39,14 +37,13 @@ bool pass_prepack(graph *g, pass_ctx *ctx)
 	for_each_node_safe(n, g) {
 		if (node_attr(n, "strategy"))
 			continue;
-		const strategy *s = cheapest(n, ctx);
-		if (!s)
+		choice c;
+		if (!choose(n, ctx, &c))
 			continue;
 		g->before = n;
 		g->src = n->src;
-		s->pack(n, ctx);
+		choice_apply(c, n, ctx);
 		g->before = NULL;
-		node_set_attr(n, attr_of_word("strategy", s->name));
 		changed = true;
 	}
 	graph_remove_dead(g);

@@ -3,13 +3,21 @@
 
 #include <string.h>
 
-enum { TYPICAL_DIM = 224 }; /* pixels along an image's edge */
+enum {
+	TYPICAL_DIM = 224, /* pixels along an image's edge */
+	HOPELESS = 5,      /* times the least cost */
+};
 
 const strategy strategy_table[] = {
-#define STRATEGY(name_, op_, purpose_) \
-	{.name = #name_, .op = OP_##op_, .applies = name_##_applies, .cost = name_##_cost, .pack = name_##_pack, .lower = name_##_lower},
+#define WHOLE(name_) NULL
+#define PANELS(name_) name_##_panels
+#define STRATEGY(name_, op_, packing_, purpose_) \
+	{.name = #name_, .op = OP_##op_, .applies = name_##_applies, .cost = name_##_cost, .panels = packing_(name_), \
+	 .pack = name_##_pack, .lower = name_##_lower},
 #include "passes/strategies.def"
 #undef STRATEGY
+#undef WHOLE
+#undef PANELS
 };
 const int strategy_count = sizeof strategy_table / sizeof *strategy_table;
 
@@ -34,6 +42,62 @@ int64_t typical_size(const sym *s)
 	return sym_eval(s, typical_dim, NULL, &size) && size > 0 ? size : 1;
 }
 
+int64_t typical_batch(const sym *s)
+{
+	if (s->hi < INT64_MAX)
+		return s->hi;
+	int64_t size = s->kind == SYM_VAR ? 1 : typical_size(s);
+	return size < TYPICAL_DIM ? size : TYPICAL_DIM;
+}
+
+/* ---- choices ------------------------------------------------------------------------------------------------------------ */
+static const strategy *cheapest(const node *n, const pass_ctx *ctx, double *least)
+{
+	const strategy *best = NULL;
+	for (int i = 0; i < strategy_count; i++) {
+		const strategy *s = &strategy_table[i];
+		if (s->op != n->op || !s->applies(n, ctx))
+			continue;
+		double cost = s->cost(n, ctx);
+		if (!best || cost < *least)
+			best = s, *least = cost;
+	}
+	return best;
+}
+
+static int add_choices(const strategy *s, const node *n, const pass_ctx *ctx, choice *out, int count)
+{
+	int widths[2 * MAX_TILES] = {0}, n_widths = 1;
+	int64_t rows, columns;
+	if (s->panels) {
+		s->panels(n, ctx, &rows, &columns);
+		n_widths = tile_widths(ctx->target, rows, columns, widths);
+	}
+	for (int i = 0; i < n_widths && count < MAX_CHOICES; i++)
+		out[count++] = (choice){s, widths[i]};
+	return count;
+}
+
+int choices_of(const node *n, const pass_ctx *ctx, choice out[MAX_CHOICES])
+{
+	double least = 0;
+	const strategy *best = cheapest(n, ctx, &least);
+	int count = best ? add_choices(best, n, ctx, out, 0) : 0;
+	for (int i = 0; best && i < strategy_count; i++) {
+		const strategy *s = &strategy_table[i];
+		if (s != best && s->op == n->op && s->applies(n, ctx) && s->cost(n, ctx) < HOPELESS * least)
+			count = add_choices(s, n, ctx, out, count);
+	}
+	return count;
+}
+
+void choice_apply(choice c, node *n, pass_ctx *ctx)
+{
+	c.strategy->pack(n, ctx, c.vectors);
+	node_set_attr(n, attr_of_word("strategy", c.strategy->name));
+}
+
+/* ---- what strategies share ---------------------------------------------------------------------------------------------- */
 bool computes_in_f32(const node *n)
 {
 	for (int i = 0; i < n->n_in; i++)

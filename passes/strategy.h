@@ -2,7 +2,10 @@
  *
  * A row says when a strategy applies to a node, what it costs on a target, how it packs weights and how it is lowered.
  * `prepack` picks the cheapest row of each node, lets it pack, and records its name as attribute "strategy"; lowering calls
- * the same row.  A node without the attribute is lowered as a plain fold (lower_reduce.c). */
+ * the same row.  A node without the attribute is lowered as a plain fold (lower_reduce.c).
+ *
+ * A choice is a row and the width of its panels.  `choices_of` lists all that could be made for a node, that of the costs first;
+ * a tuning file (tuning.h) can prefer another one. */
 #pragma once
 
 #include "passes/lower.h"
@@ -13,27 +16,49 @@ typedef struct strategy {
 	bool (*applies)(const node *n, const pass_ctx *ctx);
 	/* Time relative to the other rows that apply, in vector operations at typical sizes. */
 	double (*cost)(const node *n, const pass_ctx *ctx);
-	/* Rewrites operands (weights as ordinary ops on constants, which folding performs) and adds attributes. */
-	void (*pack)(node *n, pass_ctx *ctx);
+	/* NULL: no panels.  Else rows (-1: dynamic) and columns of the product, by which the width of panels is chosen. */
+	void (*panels)(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns);
+	/* Rewrites operands (weights as ordinary ops on constants, which folding performs) and adds attributes.  Panels are so many
+	 * vectors wide; 0 where there are none. */
+	void (*pack)(node *n, pass_ctx *ctx, int vectors);
 	void (*lower)(group_lowering *gl, node *anchor);
 } strategy;
 
-#define STRATEGY(name, op, purpose)                         \
+#define WHOLE(name)
+#define PANELS(name) void name##_panels(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns);
+#define STRATEGY(name, op, packing, purpose)                 \
 	bool name##_applies(const node *n, const pass_ctx *ctx); \
 	double name##_cost(const node *n, const pass_ctx *ctx);  \
-	void name##_pack(node *n, pass_ctx *ctx);                \
-	void name##_lower(group_lowering *gl, node *anchor);
+	void name##_pack(node *n, pass_ctx *ctx, int vectors);   \
+	void name##_lower(group_lowering *gl, node *anchor);     \
+	packing(name)
 #include "passes/strategies.def"
 #undef STRATEGY
+#undef WHOLE
+#undef PANELS
 
 extern const strategy strategy_table[];
 extern const int strategy_count;
 const strategy *strategy_find(const char *name);
 
+typedef struct choice {
+	const strategy *strategy;
+	int vectors; /* of a panel; 0: no panels */
+} choice;
+
+enum { MAX_CHOICES = 32 };
+
+/* What can be chosen for n: first what costs least, then everything else that is not hopeless.  0: no row applies. */
+int choices_of(const node *n, const pass_ctx *ctx, choice out[MAX_CHOICES]);
+/* Packs operands of n and records the strategy.  The graph's insertion point is n. */
+void choice_apply(choice c, node *n, pass_ctx *ctx);
+
 /* Appends the packed form of an operand to n. */
 void append_packed(node *n, value *packed);
 /* The value of a size where symbols of the model have typical values. */
 int64_t typical_size(const sym *s);
+/* The same of a first axis, which counts images, lines of text, or both at once: the most where that has a bound. */
+int64_t typical_batch(const sym *s);
 /* A node whose arithmetic the register tiles do: f32, or a storage type computed in f32. */
 bool computes_in_f32(const node *n);
 
@@ -68,6 +93,8 @@ void lower_tile_panel(group_lowering *gl, const tile_problem *tp, sym *panel);
 
 /* Vectors per row for n columns and rows along an axis of m (-1: dynamic), and the most rows that go with them on this target. */
 int tile_vectors(const target *t, int64_t m, int64_t n);
+/* All widths that may be worth trying, that of tile_vectors first; how many. */
+int tile_widths(const target *t, int64_t m, int64_t n, int out[2 * MAX_TILES]);
 /* Rows computed over rows wanted, with balanced tiles of at most `most` rows. */
 double tile_waste(int64_t m, int most);
 int tile_rows(const target *t, int64_t m, int vectors);

@@ -207,6 +207,28 @@ mkdir -p other/place && cp "$model" other/place/
 same other/place/digits_cnn.o digits_cnn.o "the object depends on where it is compiled, or by how many threads"
 same other/place/digits_cnn.h digits_cnn.h "the header depends on where it is compiled"
 
+# ---- choices that are measured ----------------------------------------------------------------------------------------------
+prints "--tuning=FILE" --help
+refuses "--tune needs --tuning=FILE" "$model" --tune
+refuses "cannot" "$model" --tuning=nothing.txt
+[ "$(uname -m)" = x86_64 ] && foreign=aarch64 || foreign=x86_64
+refuses "--tune measures on this machine" "$model" --target=$foreign-linux-gnu --tune --tuning=foreign.txt
+"$dlcc" bench "$model" --tune=1 --tuning=tuned.txt --repeat=3 --report > out 2> err && grep -q "us  direct .*chosen" err && ok || fail "bench --tune: what was measured is not told"
+grep -q "^conv .* = direct" tuned.txt && grep -q "^contract .* = gemm" tuned.txt && ok || fail "bench --tune wrote no choices"
+[ "$(grep -v '^#' tuned.txt)" = "$(grep -v '^#' tuned.txt | LC_ALL=C sort -u)" ] && ok || fail "choices are not sorted"
+cp tuned.txt before.txt
+prints "3 passed, 0 failed" test "$model" --tuning=tuned.txt
+prints "3 passed, 0 failed" test "$model" --tuning=tuned.txt --tune=1
+same tuned.txt before.txt "--tune measured again what the file has"
+succeeds "--tuning" "$dlcc" "$model" --cpu=native --tuning=tuned.txt -o tuned.o
+succeeds "--tuning again" "$dlcc" "$model" --cpu=native --tuning=tuned.txt -o tuned2.o --threads=1
+same tuned.o tuned2.o "two objects by the same tuning file differ"
+succeeds "--tune" "$dlcc" "$model" --tune=1 --tuning=portable.txt -o tuned3.o
+succeeds "--tuning of --tune" "$dlcc" "$model" --tuning=portable.txt -o tuned4.o
+same tuned3.o tuned4.o "the object made while tuning is not what the file makes again"
+echo "conv = " >> tuned.txt
+refuses "tuned.txt:$(grep -c '' tuned.txt): error: expected PROBLEM" "$model" --tuning=tuned.txt
+
 # ---- the machine is wrong ----------------------------------------------------------------------------------------------------
 if [ -w /dev/full ]; then
 	"$dlcc" --help > /dev/full 2> err

@@ -44,6 +44,13 @@ static const struct { const char *words[MAX_WORDS]; const char *error; } lines[]
 	{{"bench", "m.onnx", "-o", "x.html"}, "-o of dlcc bench names the file of --report"},
 	{{"run", "m.onnx", "-o", "x.html"}, "is no option of dlcc run"},
 	{{"m.onnx", "--report=xml"}, "neither json nor html"},
+	{{"m.onnx", "--tuning=t.txt"}, NULL},
+	{{"m.onnx", "--tuning=t.txt", "--tune"}, NULL},
+	{{"bench", "m.onnx", "--tune=0.5"}, NULL},
+	{{"m.onnx", "--tune"}, "--tune needs --tuning=FILE"},
+	{{"bench", "m.onnx", "--tune=0"}, "'0' is no positive number of seconds"},
+	{{"bench", "m.onnx", "--tune=long"}, "'long' is no positive number of seconds"},
+	{{"bench", "m.onnx", "--tune", "-O0"}, "there is nothing to choose at -O0"},
 };
 
 static bool parse(options *o, arena *a, const char *const *words, diag *d)
