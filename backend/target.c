@@ -1,8 +1,8 @@
 /* The machines code can be made for: one row each, the only place in the compiler that names an instruction set.
  *
  * Rows of one architecture go from the plainest to the richest; "native" is the last one whose features the host has.
- * Register tiles and their order come from measurements (bench/): accumulators + one vector per column + one broadcast must
- * fit the registers, and tiles beyond that spill. */
+ * Register tiles and their order come from measurements (bench/): accumulators + one vector per column + one broadcast (one vector
+ * per row where multiply-adds take lanes) must fit the registers, and tiles beyond that spill. */
 #include "backend/backend.h"
 #include "runtime/dlrt.h"
 
@@ -20,7 +20,14 @@
 #define V3_FEATURES V2_FEATURES ",+movbe,+lzcnt,+bmi,+bmi2,+avx,+avx2,+fma,+f16c"
 #define V4_FEATURES V3_FEATURES ",+avx512f,+avx512cd,+avx512bw,+avx512dq,+avx512vl"
 
+#define ARM82_BITS (CPU(NEON) | CPU(LSE) | CPU(RDM) | CPU(FULLFP16) | CPU(DOTPROD))
+#define NEOVERSE_V1_BITS (ARM82_BITS | CPU(FP16FML) | CPU(I8MM) | CPU(ARM_BF16) | CPU(SVE))
+
+#define ARM82_FEATURES "+neon,+lse,+rdm,+fullfp16,+dotprod"
+#define NEOVERSE_V1_FEATURES ARM82_FEATURES ",+fp16fml,+i8mm,+bf16,+sve"
+
 /* clang-format off */
+#define NEON_VECTORS .vector_bytes = 16, .vector_regs = 32, .fma = true, .fma_by_lane = true, .f16 = true, .rounds = true
 #define SSE_TILES  .gemm = {{3, 3}, {4, 2}}, .gemv = {{1, 8}, {2, 4}}, .depthwise_pixels = 6
 #define AVX2_TILES .gemm = {{6, 2}, {4, 3}}, .gemv = {{1, 8}, {2, 5}, {6, 2}}, .depthwise_pixels = 7
 #define AVX512_TILES .gemm = {{9, 3}, {6, 4}, {14, 2}, {28, 1}}, .gemv = {{1, 8}, {4, 4}, {8, 2}}, .depthwise_pixels = 14
@@ -44,22 +51,20 @@ static const target targets[] = {
 	 .scalef = SCALEF, AVX512_TILES, .l1_kib = 32, .l2_kib = 1024, .int8_dot = DOT_VNNI,
 	 .required = V4_BITS | CPU(AVX512VNNI)},
 
-	{.name = "armv8-a", .arch = "aarch64", .llvm_cpu = "generic", .features = "+neon",
-	 .vector_bytes = 16, .vector_regs = 32, .fma = true, .f16 = true, .rounds = true, NEON_TILES,
+	{.name = "armv8-a", .arch = "aarch64", .llvm_cpu = "generic", .features = "+neon", NEON_VECTORS, NEON_TILES,
 	 .l1_kib = 32, .l2_kib = 512, .required = CPU(NEON)},
-	{.name = "armv8.2-a", .arch = "aarch64", .llvm_cpu = "generic", .features = "+neon,+lse,+rdm,+fullfp16,+dotprod",
-	 .vector_bytes = 16, .vector_regs = 32, .fma = true, .f16 = true, .rounds = true, NEON_TILES,
-	 .l1_kib = 32, .l2_kib = 512, .int8_dot = DOT_SDOT,
-	 .required = CPU(NEON) | CPU(LSE) | CPU(RDM) | CPU(FULLFP16) | CPU(DOTPROD)},
-	{.name = "neoverse-n1", .arch = "aarch64", .llvm_cpu = "neoverse-n1", .features = "+neon,+lse,+rdm,+fullfp16,+dotprod",
-	 .vector_bytes = 16, .vector_regs = 32, .fma = true, .f16 = true, .rounds = true, NEON_TILES,
-	 .l1_kib = 64, .l2_kib = 1024, .int8_dot = DOT_SDOT,
-	 .required = CPU(NEON) | CPU(LSE) | CPU(RDM) | CPU(FULLFP16) | CPU(DOTPROD)},
-	{.name = "neoverse-v2", .arch = "aarch64", .llvm_cpu = "neoverse-v2",
-	 .features = "+neon,+lse,+rdm,+fullfp16,+dotprod,+i8mm,+bf16,+sve,+sve2",
-	 .vector_bytes = 16, .vector_regs = 32, .fma = true, .f16 = true, .rounds = true, NEON_TILES,
-	 .l1_kib = 64, .l2_kib = 2048, .int8_dot = DOT_SDOT,
-	 .required = CPU(NEON) | CPU(LSE) | CPU(RDM) | CPU(FULLFP16) | CPU(DOTPROD) | CPU(I8MM) | CPU(ARM_BF16) | CPU(SVE) | CPU(SVE2)},
+	{.name = "armv8.2-a", .arch = "aarch64", .llvm_cpu = "generic", .features = ARM82_FEATURES, NEON_VECTORS, NEON_TILES,
+	 .l1_kib = 32, .l2_kib = 512, .int8_dot = DOT_SDOT, .required = ARM82_BITS},
+	{.name = "cortex-a76", .arch = "aarch64", .llvm_cpu = "cortex-a76", .features = ARM82_FEATURES, NEON_VECTORS, NEON_TILES,
+	 .l1_kib = 64, .l2_kib = 512, .int8_dot = DOT_SDOT, .required = ARM82_BITS},
+	{.name = "neoverse-n1", .arch = "aarch64", .llvm_cpu = "neoverse-n1", .features = ARM82_FEATURES, NEON_VECTORS, NEON_TILES,
+	 .l1_kib = 64, .l2_kib = 1024, .int8_dot = DOT_SDOT, .required = ARM82_BITS},
+	{.name = "apple-m1", .arch = "aarch64", .llvm_cpu = "apple-m1", .features = ARM82_FEATURES ",+fp16fml", NEON_VECTORS, NEON_TILES,
+	 .l1_kib = 128, .l2_kib = 3072, .int8_dot = DOT_SDOT, .required = ARM82_BITS | CPU(FP16FML)},
+	{.name = "neoverse-v1", .arch = "aarch64", .llvm_cpu = "neoverse-v1", .features = NEOVERSE_V1_FEATURES, NEON_VECTORS, NEON_TILES,
+	 .l1_kib = 64, .l2_kib = 1024, .int8_dot = DOT_SDOT, .required = NEOVERSE_V1_BITS},
+	{.name = "neoverse-v2", .arch = "aarch64", .llvm_cpu = "neoverse-v2", .features = NEOVERSE_V1_FEATURES ",+sve2", NEON_VECTORS, NEON_TILES,
+	 .l1_kib = 64, .l2_kib = 2048, .int8_dot = DOT_SDOT, .required = NEOVERSE_V1_BITS | CPU(SVE2)},
 };
 
 /* What an object is compiled for when nothing is asked. */
@@ -103,7 +108,7 @@ static const target *native(void)
 	const target *best = NULL;
 	for (int i = 0; i < N_TARGETS; i++) {
 		const target *t = &targets[i];
-		/* A neoverse row says how a core is built, which its features alone do not. */
+		/* A row of one core says how a core is built, which its features alone do not. */
 		bool generic = t->arch[0] == 'x' || strcmp(t->llvm_cpu, "generic") == 0;
 		if (generic && strncmp(triple, t->arch, strlen(t->arch)) == 0 && has_features(host, t->features))
 			best = t;

@@ -26,6 +26,7 @@ typedef struct target {
 	bool rounds;          /* floor, ceil, trunc and round-to-even are instructions */
 	const char *scalef;   /* LLVM intrinsic for x * 2^floor(n) on a whole f32 vector, or NULL */
 	bool fma;
+	bool fma_by_lane;     /* a multiply-add takes any one lane of a vector as a factor */
 	tile_shape gemm[MAX_TILES]; /* register tiles in order of preference, ends with rows == 0 */
 	tile_shape gemv[MAX_TILES]; /* for fewer rows than a gemm tile; rows ascending */
 	int depthwise_pixels;
