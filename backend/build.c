@@ -296,7 +296,7 @@ bool build_front(build *b, const variant *v, int n)
 	open_part(b, &b->parts[0]);
 	emit_module *em = &b->parts[0].em;
 	weights_define(b->w, em->module, b->triple, NULL);
-	emit_front(em, b->w, v, n);
+	emit_front(em, b->w, v, n, b->in_process);
 	debug_info_end(em);
 	return true;
 }

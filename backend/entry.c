@@ -10,8 +10,9 @@
  *   NAME_run      the typed call; by dlrt_run_typed
  *   NAME          the descriptor; with NAME_run, the only global symbols
  *
- * With code for several CPUs, run, workspace and what they need exist once per CPU, as NAME.CPU.run ..., each in modules of its
- * own; the rest is in one module for any CPU, where NAME lists the descriptors of the variants, NAME.CPU.
+ * With code for several CPUs or for certain sizes, run, workspace and what they need exist once per variant, as NAME.CPU.run ...
+ * or NAME.CPU-DIM_VALUE.run ..., each in modules of its own; the rest is in one module for any CPU, where NAME lists the
+ * descriptors of the variants, NAME.CPU ...  All of them get the symbols of the model, also those that are fixed for them.
  *
  * The structures are those of dlrt.h, field by field.  A kernel gets the caller's symbols, unless steps bind more of them:
  * then a copy in the order of p->dims.  A bound value outside the symbol's range ends the run with DLRT_DATA, so what was
@@ -441,7 +442,7 @@ static LLVMValueRef callers_pointer(const run_code *r, const storage *s)
 	const entry *e = r->e;
 	if (s->kind == STORAGE_INPUT)
 		p = LLVMBuildLoad2(e->b, e->ptr, element(e, e->ptr, r->inputs, s->index), s->name);
-	else if (signature_port_from_data(&e->sig, &e->p->outputs.v[s->index]))
+	else if (e->sig.from_data[s->index])
 		p = allocate_output(r, s);
 	else
 		p = LLVMBuildLoad2(e->b, e->ptr, element(e, e->ptr, r->outputs, s->index), s->name);
@@ -786,7 +787,18 @@ static void allocate_unwritten(const run_code *r)
 	const program *p = r->e->p;
 	for (int i = 0; i < p->storages.n; i++) {
 		const storage *s = p->storages.v[i];
-		if (s->kind == STORAGE_OUTPUT && signature_port_from_data(&r->e->sig, &p->outputs.v[s->index]))
+		if (s->kind == STORAGE_OUTPUT && r->e->sig.from_data[s->index])
+			callers_pointer(r, s);
+	}
+}
+
+/* Those of a size that is known here, but not to callers: before anything that may not run. */
+static void allocate_known(const run_code *r)
+{
+	const program *p = r->e->p;
+	for (int i = 0; i < p->storages.n; i++) {
+		const storage *s = p->storages.v[i];
+		if (s->kind == STORAGE_OUTPUT && r->e->sig.from_data[s->index] && sym_is_const(s->size, NULL))
 			callers_pointer(r, s);
 	}
 }
@@ -802,6 +814,7 @@ static LLVMValueRef emit_run(const entry *e)
 	                                "context"});
 	run_code r;
 	run_open(&r, e, f);
+	allocate_known(&r);
 	emit_steps(&r, &e->p->steps);
 	allocate_unwritten(&r);
 	return_ok(e);
@@ -877,14 +890,25 @@ static LLVMValueRef port_table(const entry *e, const port *ports, int n)
 	return table(e, type, rows, n);
 }
 
-static LLVMValueRef symbol_table(const entry *e)
+static const fixed_dim *fixed_find(const variant *v, const char *name)
+{
+	for (int i = 0; v && i < v->n_fixed; i++)
+		if (!strcmp(v->fixed[i].name, name))
+			return &v->fixed[i];
+	return NULL;
+}
+
+/* Of a variant, or the model for NULL. */
+static LLVMValueRef symbol_table(const entry *e, const variant *v)
 {
 	int n = e->sig.symbols.n;
 	LLVMTypeRef type = struct_type(e, 3, (LLVMTypeRef[]){e->ptr, e->i64, e->i64});
 	LLVMValueRef *rows = new_array(e->a, LLVMValueRef, (size_t)n);
 	for (int i = 0; i < n; i++) {
 		const sym *dim = e->sig.symbols.v[i];
-		rows[i] = row(e, 3, (LLVMValueRef[]){text(e, dim->name), int64(e, dim->lo), int64(e, dim->hi)});
+		const fixed_dim *fixed = fixed_find(v, dim->name);
+		int64_t lo = fixed ? fixed->value : dim->lo, hi = fixed ? fixed->value : dim->hi;
+		rows[i] = row(e, 3, (LLVMValueRef[]){text(e, dim->name), int64(e, lo), int64(e, hi)});
 	}
 	return table(e, type, rows, n);
 }
@@ -925,7 +949,7 @@ static tables emit_tables(const entry *e, const variant *v, int n)
 	t.check = emit_check(e);
 	t.inputs = port_table(e, e->p->inputs.v, e->p->inputs.n);
 	t.outputs = port_table(e, e->p->outputs.v, e->p->outputs.n);
-	t.symbols = symbol_table(e);
+	t.symbols = symbol_table(e, NULL);
 	t.kernels = kernel_table(e, v, n);
 	t.conditions = condition_table(e);
 	return t;
@@ -1051,7 +1075,7 @@ void emit_entry(emit_module *em, weights *w, LLVMValueRef *kernels, bool in_proc
 	entry_close(&e);
 }
 
-/* ---- several CPUs -------------------------------------------------------------------------------------------------- */
+/* ---- variants ------------------------------------------------------------------------------------------------------ */
 
 static void make_hidden(LLVMValueRef f)
 {
@@ -1065,6 +1089,7 @@ void emit_variant_entry(emit_module *em, weights *w, LLVMValueRef *kernels, cons
 {
 	entry e;
 	entry_open(&e, em, w, v->prefix);
+	signature_init_variant(&e.sig, e.a, e.p, e.o, v->general);
 	e.first_kernel = v->first_kernel;
 	make_hidden(emit_code(&e, kernels));
 	make_hidden(emit_workspace(&e));
@@ -1085,7 +1110,7 @@ static void check_alike(const signature *a, const signature *b)
 	for (int i = 0; alike && i < a->symbols.n; i++)
 		alike = a->symbols.v[i] == b->symbols.v[i];
 	if (!alike)
-		bug("the programs for two CPUs have different signatures");
+		bug("two variants have different signatures");
 }
 
 static LLVMValueRef define_variant(const entry *e, const tables *t, const variant *v, const signature *sig)
@@ -1097,12 +1122,15 @@ static LLVMValueRef define_variant(const entry *e, const tables *t, const varian
 		.run = declare_hidden(e, v, "run", run_type(e)),
 		.variants = null_pointer(e),
 	};
+	tables own = *t;
+	if (v->n_fixed)
+		own.symbols = symbol_table(e, v);
 	LLVMSetLinkage(g, LLVMInternalLinkage);
-	define_model(e, g, t, &code);
+	define_model(e, g, &own, &code);
 	return g;
 }
 
-void emit_front(emit_module *em, weights *w, const variant *v, int n)
+void emit_front(emit_module *em, weights *w, const variant *v, int n, bool in_process)
 {
 	entry e;
 	entry_open(&e, em, w, NULL);
@@ -1113,17 +1141,18 @@ void emit_front(emit_module *em, weights *w, const variant *v, int n)
 	model_code all = {.features = ~UINT64_C(0), .workspace = none, .run = none, .n_variants = n};
 	for (int k = 0; k < n; k++) {
 		signature sig;
-		signature_init(&sig, e.a, v[k].p, e.o);
+		signature_init_variant(&sig, e.a, v[k].p, e.o, v[k].general);
 		check_alike(&e.sig, &sig);
 		rows[n - 1 - k] = define_variant(&e, &t, &v[k], &sig);
-		str_addf(&cpus, "%s%s", k ? "," : "", v[k].target->name);
+		if (!k || v[k].target != v[k - 1].target)
+			str_addf(&cpus, "%s%s", k ? "," : "", v[k].target->name);
 		all.features &= v[k].target->required;
 		all.workspace_bytes = signature_larger_workspace(all.workspace_bytes, sig.workspace);
 	}
 	all.cpu = cpus.data;
 	all.variants = table(&e, e.ptr, rows, n);
 	define_model(&e, model, &t, &all);
-	if (e.sig.typed)
+	if (e.sig.typed && !in_process)
 		emit_typed(&e, model);
 	entry_close(&e);
 }

@@ -15,8 +15,8 @@ typedef struct header {
 	const program *p;
 	const emit_options *o;
 	signature sig;
-	int64_t workspace;   /* enough on every CPU, -1: unbounded */
-	bool exact;          /* and on none too much */
+	int64_t workspace;   /* enough for every variant, -1: unbounded */
+	bool exact;          /* and for none too much */
 	const char *upper; /* NAME in capitals */
 } header;
 
@@ -100,14 +100,38 @@ static void add_ports(header *h, const char *what, const port *ports, int n)
 		add_port(h, &ports[i]);
 }
 
+static void add_cpus(header *h)
+{
+	vec(const char *) cpus = {0};
+	vec_push(h->a, &cpus, h->o->target->name);
+	for (int i = 0; i < h->o->n_also; i++)
+		if (!h->o->also[i].n_fixed)
+			vec_push(h->a, &cpus, h->o->also[i].target->name);
+	for (int i = 0; i < cpus.n; i++)
+		str_addf(h->out, "%s%s", !i ? "" : i + 1 < cpus.n ? ", " : " and ", cpus.v[i]);
+}
+
+static void add_sizes(header *h, const emit_variant *v)
+{
+	str_add(h->out, " * It has code of its own for ");
+	for (int i = 0; i < v->n_fixed; i++) {
+		str_add(h->out, i ? ", " : "");
+		add_comment_text(h, v->fixed[i].name);
+		str_addf(h->out, " = %" PRId64, v->fixed[i].value);
+	}
+	str_add(h->out, ".\n");
+}
+
 static void add_top(header *h)
 {
 	str_add(h->out, "/* Model \"");
 	add_comment_text(h, h->p->name);
-	str_addf(h->out, "\", compiled by dlcc for %s", h->o->target->name);
-	for (int i = 0; i < h->o->n_also; i++)
-		str_addf(h->out, "%s%s", i + 1 < h->o->n_also ? ", " : " and ", h->o->also[i].target->name);
-	str_add(h->out, ".\n *\n");
+	str_add(h->out, "\", compiled by dlcc for ");
+	add_cpus(h);
+	str_add(h->out, ".\n");
+	for (int i = 0; i < h->o->n_also && h->o->also[i].target == h->o->target; i++)
+		add_sizes(h, &h->o->also[i]);
+	str_add(h->out, " *\n");
 	add_ports(h, "Inputs:", h->p->inputs.v, h->p->inputs.n);
 	add_ports(h, "Outputs:", h->p->outputs.v, h->p->outputs.n);
 	str_addf(h->out, " */\n#ifndef %s_MODEL_H\n#define %s_MODEL_H\n\n#include \"dlrt.h\"\n\n", h->upper, h->upper);
@@ -124,7 +148,7 @@ static void add_workspace(header *h)
 {
 	if (h->workspace < 0)
 		return;
-	const char *exact = !h->sig.fixed_workspace ? ", for the largest shapes" : h->exact ? "" : ", on any of the CPUs";
+	const char *exact = !h->sig.fixed_workspace ? ", for the largest shapes" : h->exact ? "" : ", for whatever runs";
 	str_addf(h->out, "/* Bytes of workspace%s; aligned to DLRT_WORKSPACE_ALIGN. */\n", exact);
 	const char *format = h->workspace <= UINT32_MAX ? "u" : "ull";
 	str_addf(h->out, "#define %s_WORKSPACE_BYTES %" PRId64 "%s\n\n", h->upper, h->workspace, format);

@@ -54,7 +54,7 @@ static bool open_lljit(jit *j, build *b)
 	return true;
 }
 
-static bool add_objects(jit *j, build *b)
+static bool add_objects(jit *j, const build *b)
 {
 	LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(j->lljit);
 	for (int i = 0; i < b->n; i++) {
@@ -75,11 +75,17 @@ static bool find_model(jit *j, const char *symbol)
 	return true;
 }
 
-static bool compile(jit *j, build *b)
+static bool compile(jit *j, build *b, const char *symbol)
 {
-	bool ok = build_modules(b, false) && build_code(b, true) && open_lljit(j, b) && add_objects(j, b) &&
-	          find_model(j, b->symbol);
+	variants of;
+	variants_init(&of, b, symbol);
+	bool ok = of.n ? variants_build_modules(&of, b) : build_modules(b, false);
+	ok = ok && variants_build_code(&of, b) && open_lljit(j, b) && add_objects(j, b);
+	for (int k = 0; ok && k < of.n; k++)
+		ok = add_objects(j, &of.of[k]);
+	ok = ok && find_model(j, b->symbol);
 	build_end(b);
+	variants_end(&of);
 	return ok;
 }
 
@@ -91,8 +97,8 @@ jit *jit_compile(program *p, const emit_options *given, diag *d)
 	jit *j = new(kept, jit);
 	*j = (jit){.a = kept, .d = d};
 	build b = {.a = a, .p = p, .o = &o, .d = d, .in_process = true,
-	           .w = weights_new(kept, (const program *const[]){p}, 1, WEIGHTS_IN_PLACE, "")};
-	bool ok = compile(j, &b);
+	           .w = weights_new(kept, variants_programs(a, p, &o), o.n_also + 1, WEIGHTS_IN_PLACE, "")};
+	bool ok = compile(j, &b, c_identifier(a, o.symbol ? o.symbol : p->name));
 	arena_free(a);
 	j->d = NULL;
 	if (ok)

@@ -6,6 +6,7 @@
  *   entry.c       run, workspace, dims, the typed call and the descriptor
  *   debug_info.c  DWARF lines of kernels
  *   build.c       a program as LLVM modules, and their code
+ *   variants.c    several programs as one model
  *   elf_merge.c   the objects of several modules as one
  *   object.c      files: objects, text, shared libraries
  *   jit.c         the same code in memory                                                                           */
@@ -26,6 +27,7 @@ typedef struct signature {
 	const char *symbol; /* NAME: a C identifier */
 	vec(sym *) symbols; /* the caller's: those of p->dims that no step binds, in order */
 	map *bound;         /* sym -> step that binds it */
+	bool *from_data;    /* by output: its size is data-dependent */
 	bool data_outputs;  /* some output has a data-dependent size */
 	bool typed;         /* there is a NAME_run */
 	int64_t workspace;  /* bytes enough for all shapes within the bounds, -1: unbounded */
@@ -33,8 +35,9 @@ typedef struct signature {
 } signature;
 
 void signature_init(signature *s, arena *a, const program *p, const emit_options *o);
+/* Of a variant: what callers take for data-dependent may be known for its sizes. */
+void signature_init_variant(signature *s, arena *a, const program *p, const emit_options *o, const program *general);
 dim_class signature_dim(const signature *s, const sym *dim);
-bool signature_port_from_data(const signature *s, const port *p);
 int signature_symbol_index(const signature *s, const sym *dim); /* -1: not a caller's symbol */
 /* The larger of two signature.workspace. */
 int64_t signature_larger_workspace(int64_t a, int64_t b);
@@ -100,19 +103,23 @@ LLVMValueRef weights_address(weights *w, LLVMModuleRef m, LLVMBuilderRef b, cons
  * the program. */
 void emit_entry(emit_module *em, weights *w, LLVMValueRef *kernels, bool in_process);
 
-/* The code for one of several CPUs in an object.  Between modules it is known by the hidden symbols PREFIX.run and
+/* One of several bodies of code in a model.  Between modules it is known by the hidden symbols PREFIX.run and
  * PREFIX.workspace. */
 typedef struct variant {
-	const char *prefix; /* NAME.CPU */
+	const char *prefix; /* NAME.CPU, NAME.CPU-DIM_VALUE */
 	const program *p;
+	const program *general; /* whose signature callers see */
 	const target *target;
+	const fixed_dim *fixed; /* the sizes it is for; none: all */
+	int n_fixed;
 	int first_kernel;   /* of its own among those of all variants, in the order of the object */
 } variant;
 
 /* Adds run and workspace of one. */
 void emit_variant_entry(emit_module *em, weights *w, LLVMValueRef *kernels, const variant *v);
-/* Adds the descriptors of the model and of its variants, what these share, and the typed call: for any CPU. */
-void emit_front(emit_module *em, weights *w, const variant *v, int n);
+/* Adds the descriptors of the model and of its variants, what these share, and, unless it is for this process, the typed call:
+ * for any CPU. */
+void emit_front(emit_module *em, weights *w, const variant *v, int n, bool in_process);
 
 /* ---- debug information -------------------------------------------------------------------------------------------- */
 
@@ -159,3 +166,19 @@ bool build_front(build *b, const variant *v, int n);
 /* Optimises all modules and, if wanted, makes their objects, on o->threads threads. */
 bool build_code(build *b, bool objects);
 void build_end(build *b);
+
+/* ---- variants ----------------------------------------------------------------------------------------------------- */
+
+typedef struct variants {
+	int n;       /* 0: the model has a body itself */
+	variant *v;
+	build *of;   /* each */
+} variants;
+
+/* Those of front->o, whose place is taken by options for what they share, and of front->p, the first of them. */
+void variants_init(variants *l, build *front, const char *symbol);
+bool variants_build_modules(variants *l, build *front);
+bool variants_build_code(variants *l, build *front);
+void variants_end(variants *l);
+/* Of the model and its variants. */
+const program **variants_programs(arena *a, const program *p, const emit_options *o);

@@ -4,7 +4,7 @@
  * at all, and temporary ones are removed on every way out.
  *
  * For 64-bit ELF the parts of the code and the weights are merged here, so weights go from where they are straight to the
- * file; so is the code for several CPUs, each in modules of its own.  Other formats get one module whose assembly includes the
+ * file; so are variants, each in modules of its own.  Other formats get one module whose assembly includes the
  * weights from a temporary file. */
 #define _POSIX_C_SOURCE 200809L
 #include "backend/elf_merge.h"
@@ -31,9 +31,7 @@ typedef struct output {
 	const char *path;
 	diag *d;
 	build b;         /* the model, or what its variants have in common */
-	int n_variants;  /* 0: code for one CPU */
-	variant *variants;
-	build *of;       /* each */
+	variants variants;
 	weights *w;
 	bool merged; /* by elf_merge */
 	weights_place place;
@@ -85,8 +83,8 @@ static bool write_failed(const output *out, const char *temporary, int reason)
 static bool merge_to(output *out, FILE *f)
 {
 	vec(const void *) objects = {0};
-	for (int k = -1; k < out->n_variants; k++) {
-		const build *b = k < 0 ? &out->b : &out->of[k];
+	for (int k = -1; k < out->variants.n; k++) {
+		const build *b = k < 0 ? &out->b : &out->variants.of[k];
 		for (int i = 0; i < b->n; i++)
 			vec_push(out->a, &objects, LLVMGetBufferStart(b->parts[i].object));
 	}
@@ -126,10 +124,7 @@ static bool write_merged(output *out)
 
 static bool write_object(output *out)
 {
-	bool ok = build_code(&out->b, true);
-	for (int k = 0; ok && k < out->n_variants; k++)
-		ok = build_code(&out->of[k], true);
-	if (!ok)
+	if (!variants_build_code(&out->variants, &out->b))
 		return false;
 	if (out->merged)
 		return write_merged(out);
@@ -173,7 +168,7 @@ static weights_place choose_place(const output *out, const program *p)
 {
 	if (out->o->weights_path)
 		return WEIGHTS_EXTERNAL;
-	if (weights_are_few(p) && !out->n_variants)
+	if (weights_are_few(p) && !out->variants.n)
 		return WEIGHTS_CONSTANT;
 	return out->merged ? WEIGHTS_SECTION : WEIGHTS_INCBIN;
 }
@@ -199,12 +194,7 @@ static bool write_weights(output *out)
 
 static bool emit_modules(output *out)
 {
-	if (!out->n_variants)
-		return build_modules(&out->b, !out->merged);
-	bool ok = true;
-	for (int k = 0; ok && k < out->n_variants; k++)
-		ok = build_modules(&out->of[k], false);
-	return ok && build_front(&out->b, out->variants, out->n_variants);
+	return out->variants.n ? variants_build_modules(&out->variants, &out->b) : build_modules(&out->b, !out->merged);
 }
 
 static bool emit_to(output *out)
@@ -214,77 +204,26 @@ static bool emit_to(output *out)
 	};
 	bool ok = write_weights(out) && emit_modules(out) && write[out->kind](out);
 	build_end(&out->b);
-	for (int k = 0; k < out->n_variants; k++)
-		build_end(&out->of[k]);
+	variants_end(&out->variants);
 	if (out->blob && out->kind == EMIT_OBJECT)
 		unlink(out->blob);
 	return ok;
-}
-
-/* What every CPU of the architecture runs: the typed call comes before any check. */
-static const target *plainest(const char *arch)
-{
-	for (int i = 0; i < target_count(); i++)
-		if (!strcmp(target_at(i)->arch, arch))
-			return target_at(i);
-	bug("no target of %s", arch);
-}
-
-static void add_variant(output *out, const emit_variant *v, const char *symbol)
-{
-	int k = out->n_variants++;
-	const variant *last = k ? &out->variants[k - 1] : NULL;
-	emit_options *o = new(out->a, emit_options);
-	*o = *out->o;
-	o->target = v->target;
-	o->kernel_text_path = v->kernel_text_path;
-	o->code_bytes = v->code_bytes;
-	out->variants[k] = (variant){
-		.prefix = arena_printf(out->a, "%s.%s", symbol, v->target->name), .p = v->p, .target = v->target,
-		.first_kernel = last ? last->first_kernel + last->p->kernels.n : 0,
-	};
-	out->of[k] = (build){.a = out->a, .p = v->p, .o = o, .d = out->d, .of = &out->variants[k]};
-}
-
-static void add_variants(output *out, program *p, const char *symbol)
-{
-	const emit_options *o = out->o;
-	out->variants = new_array(out->a, variant, (size_t)o->n_also + 1);
-	out->of = new_array(out->a, build, (size_t)o->n_also + 1);
-	add_variant(out, &(emit_variant){p, o->target, o->kernel_text_path, o->code_bytes}, symbol);
-	for (int i = 0; i < o->n_also; i++)
-		add_variant(out, &o->also[i], symbol);
-	emit_options *front = new(out->a, emit_options);
-	*front = *o;
-	front->target = plainest(o->target->arch);
-	front->debug_info = false;
-	front->code_bytes = NULL;
-	out->b.o = front;
-}
-
-static const program **programs_of(arena *a, const program *p, const emit_options *o)
-{
-	const program **all = new_array(a, const program *, (size_t)o->n_also + 1);
-	all[0] = p;
-	for (int i = 0; i < o->n_also; i++)
-		all[i + 1] = o->also[i].p;
-	return all;
 }
 
 static bool can_merge(const output *out, const char *triple)
 {
 	if (out->merged || !out->o->n_also)
 		return true;
-	diag_error(out->d, DIAG_NOWHERE, "code for several CPUs is for objects of 64-bit ELF targets, not for %s", triple);
+	diag_error(out->d, DIAG_NOWHERE, "code for several CPUs or sizes is for objects of 64-bit ELF targets, not for %s", triple);
 	return false;
 }
 
 static void place_weights(output *out, const program *p, const char *symbol)
 {
 	out->place = choose_place(out, p);
-	out->w = out->b.w = weights_new(out->a, programs_of(out->a, p, out->o), out->o->n_also + 1, out->place, symbol);
-	for (int k = 0; k < out->n_variants; k++)
-		out->of[k].w = out->w;
+	out->w = out->b.w = weights_new(out->a, variants_programs(out->a, p, out->o), out->o->n_also + 1, out->place, symbol);
+	for (int k = 0; k < out->variants.n; k++)
+		out->variants.of[k].w = out->w;
 }
 
 bool emit_file(program *p, const emit_options *o, emit_kind kind, const char *path, diag *d)
@@ -295,8 +234,7 @@ bool emit_file(program *p, const emit_options *o, emit_kind kind, const char *pa
 	out.merged = triple && kind == EMIT_OBJECT && build_is_elf64(triple);
 	bool ok = triple && can_merge(&out, triple);
 	if (ok) {
-		if (o->n_also)
-			add_variants(&out, p, symbol);
+		variants_init(&out.variants, &out.b, symbol);
 		place_weights(&out, p, symbol);
 		ok = emit_to(&out);
 	}
@@ -307,7 +245,7 @@ bool emit_file(program *p, const emit_options *o, emit_kind kind, const char *pa
 void emit_weights_bytes(const program *p, const emit_options *o, uint64_t *all, uint64_t *shared)
 {
 	arena *a = arena_new("weights");
-	weights *w = weights_new(a, programs_of(a, p, o), o->n_also + 1, WEIGHTS_SECTION, "");
+	weights *w = weights_new(a, variants_programs(a, p, o), o->n_also + 1, WEIGHTS_SECTION, "");
 	*all = weights_bytes(w);
 	*shared = weights_shared_bytes(w);
 	arena_free(a);

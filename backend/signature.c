@@ -77,7 +77,7 @@ dim_class signature_dim(const signature *s, const sym *dim)
 	return dim->kind == SYM_VAR ? DIM_SYMBOL : DIM_EXPRESSION;
 }
 
-bool signature_port_from_data(const signature *s, const port *p)
+static bool port_from_data(const signature *s, const port *p)
 {
 	for (int i = 0; i < p->rank; i++)
 		if (signature_dim(s, p->dims[i]) == DIM_FROM_DATA)
@@ -119,8 +119,24 @@ void signature_init(signature *s, arena *a, const program *p, const emit_options
 	for (int i = 0; i < p->dims.n; i++)
 		if (!map_has(s->bound, p->dims.v[i]))
 			vec_push(a, &s->symbols, p->dims.v[i]);
-	for (int i = 0; i < p->outputs.n; i++)
-		s->data_outputs |= signature_port_from_data(s, &p->outputs.v[i]);
+	s->from_data = new_array(a, bool, (size_t)p->outputs.n + 1);
+	for (int i = 0; i < p->outputs.n; i++) {
+		s->from_data[i] = port_from_data(s, &p->outputs.v[i]);
+		s->data_outputs |= s->from_data[i];
+	}
 	s->typed = !s->data_outputs && !o->weights_path;
 	set_workspace(s, p->workspace_bytes);
+}
+
+void signature_init_variant(signature *s, arena *a, const program *p, const emit_options *o, const program *general)
+{
+	signature callers;
+	signature_init(s, a, p, o);
+	signature_init(&callers, a, general, o);
+	for (int i = 0; i < p->outputs.n; i++)
+		if (s->from_data[i] && !callers.from_data[i])
+			bug("output %s depends on data, but only for certain sizes", p->outputs.v[i].name);
+	s->from_data = callers.from_data;
+	s->data_outputs = callers.data_outputs;
+	s->typed = callers.typed;
 }

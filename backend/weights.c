@@ -1,6 +1,6 @@
 /* The constants of a program: one read-only blob.
  *
- * Every tensor starts at a multiple of 64 bytes, and equal bytes are stored once, also those of programs for several CPUs; the
+ * Every tensor starts at a multiple of 64 bytes, and equal bytes are stored once, also those of several variants; the
  * order is that of the storages, so the blob is reproducible.  Strings hold addresses, so each is an LLVM constant of its own, outside the blob (in this process
  * they are used in place, too). */
 #include "backend/model.h"

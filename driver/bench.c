@@ -38,7 +38,7 @@ static latency summarise(double *seconds, int n)
 /* The first run, which counts the calls of each kernel, then warm-ups. */
 static bool warm_up(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor *outputs, measurement *m, diag *d)
 {
-	m->profile = session_start_profile(s, a);
+	m->kernels = session_kernels(s, m->body, session_start_profile(s, a));
 	m->profiled_runs = 1;
 	bool ok = session_run(s, a, inputs, outputs, d);
 	if (!m->timed)
@@ -69,7 +69,7 @@ static bool measure(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor
 		return false;
 	m->latency = summarise(seconds.v, seconds.n);
 	m->profiled_runs = m->timed ? seconds.n : 1;
-	m->sizes = run_sizes_of(a, s->c.p, inputs, outputs);
+	m->sizes = run_sizes_of(a, m->body->p, inputs, outputs);
 	return true;
 }
 
@@ -99,7 +99,7 @@ static void print_totals(const session *s, const report *r)
 	const roofline *roof = &r->of.m->roofline;
 	const work *w = &r->of_run;
 	print_shapes(s, r->of.m->inputs);
-	printf("compiled for %s, %d thread%s, workspace %zu bytes\n", r->of.target->name, roof->threads, roof->threads > 1 ? "s" : "", s->workspace_bytes);
+	printf("compiled for %s, %d thread%s, workspace %zu bytes\n", body_title(r->a, r->of.body), roof->threads, roof->threads > 1 ? "s" : "", s->workspace_bytes);
 	print_machine(roof);
 	printf("latency  min %.3f ms, p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, p99/p50 %.3f  (%d runs)\n", l->min * 1e3, l->median * 1e3,
 	       l->p90 * 1e3, l->p99 * 1e3, l->p99 / l->median, l->n);
@@ -142,9 +142,12 @@ static bool bench(session *s, arena *a, diag *d)
 	dlrt_tensor *outputs = new_array(a, dlrt_tensor, (size_t)s->model->n_outputs + 1);
 	measurement m = {.s = s, .inputs = inputs, .timed = s->o->profile || s->o->report};
 	m.roofline = roofline_measure(s);
-	if (!session_inputs(s, a, inputs, d) || !measure(s, a, inputs, outputs, &m, d))
+	if (!session_inputs(s, a, inputs, d))
 		return false;
-	report r = report_of(a, (subject){s->file, s->c.p, s->co.target, s->code_bytes, &m});
+	m.body = session_body(s, inputs);
+	if (!measure(s, a, inputs, outputs, &m, d))
+		return false;
+	report r = report_of(a, (subject){s->file, m.body, &m});
 	return print_result(s, a, &r, d);
 }
 

@@ -34,12 +34,12 @@ bool compile_options_of(const options *o, compile_options *out, diag *d)
 	        .pipeline = {.passes = o->passes, .dump = o->dump, .dump_to = stderr, .verify_each = o->verify_each,
 	                     .time_passes = o->time_passes, .locations = o->locations},
 	        .target = cpus.n ? cpus.v[0] : NULL,
-	        .also = cpus.n > 1 ? cpus.v + 1 : NULL,
-	        .n_also = cpus.n > 1 ? cpus.n - 1 : 0,
+	        .cpus = cpus.v,
+	        .n_cpus = cpus.n,
 	        .opt = o->opt,
 	        .winograd = o->winograd,
 	};
-	bool ok = cpus.n > 0 && read_tuning(o, out, d);
+	bool ok = cpus.n > 0 && bodies_check(o->dims.v, o->dims.n, cpus.n, d) && read_tuning(o, out, d);
 	for (int i = 0; i < o->shapes.n; i++)
 		vec_push(o->a, &out->shapes, o->shapes.v[i]);
 	for (int i = 0; i < o->fixed.n; i++)
@@ -66,6 +66,11 @@ emit_options emit_options_of(const options *o, const compile_options *c)
 	int threads = all ? (int)sysconf(_SC_NPROCESSORS_ONLN) : (int)o->threads;
 	return (emit_options){.target = c->target, .triple = o->triple, .opt = o->opt, .sanitize = o->sanitize,
 	                      .debug_info = o->debug_info, .weights_path = o->weights, .threads = threads};
+}
+
+int compile_options_bodies(const compile_options *c)
+{
+	return c->n_cpus * (1 + bodies_sizes(c->import.dims, c->import.n_dims));
 }
 
 bool compile_options_describe(compile_options *c, arena *a, const port_note *input, const char *path, diag *d)
@@ -232,9 +237,32 @@ static bool apply_dims(graph *g, const char *path, const import_options *o, diag
 	return diag_error_count(d) == 0;
 }
 
+static bool is_dim_of_input(const graph *g, const sym *dim)
+{
+	for (int i = 0; i < g->inputs.n; i++)
+		for (int k = 0; k < g->inputs.v[i]->rank; k++)
+			if (g->inputs.v[i]->dims[k] == dim)
+				return true;
+	return false;
+}
+
+/* Listed values are sizes that an input can have. */
+static void check_values(const graph *g, const char *path, const import_options *o, diag *d)
+{
+	for (int i = 0; i < o->n_dims; i++) {
+		const dim_range *r = &o->dims[i];
+		sym *dim = sym_find_dim(g->syms, r->name);
+		if (r->n_values && (!dim || !is_dim_of_input(g, dim)))
+			diag_error(d, DIAG_FILE(path), "--dim lists values of \"%s\", but no input has such a dim", r->name);
+		for (int k = 0; dim && k < r->n_values; k++)
+			if (r->values[k] < dim->lo || r->values[k] > dim->hi)
+				diag_error(d, DIAG_FILE(path), "--dim %s: %lld is outside the bounds of the text", r->name, (long long)r->values[k]);
+	}
+}
+
 bool compilation_open(compilation *c, const char *path, const compile_options *o, diag *d)
 {
-	*c = (compilation){.a = arena_new("model")};
+	*c = (compilation){.a = arena_new("model"), .path = path};
 	if (!file_map(path, &c->file, d))
 		return false;
 	const char *text = (const char *)c->file.data;
@@ -258,6 +286,8 @@ bool compilation_open(compilation *c, const char *path, const compile_options *o
 		c->g = onnx_import(c->a, path, c->file.data, c->file.size, &import, d);
 	}
 	c->quantised = c->g && is_quantised(c->g);
+	if (c->g)
+		check_values(c->g, path, &o->import, d);
 	return c->g && diag_error_count(d) == 0;
 }
 
@@ -379,27 +409,61 @@ static bool run_part(compilation *c, pass_ctx *ctx, const compile_options *o, pi
 	return ok;
 }
 
-/* What looks at the target runs once for each, on its own graph. */
-static bool run_for_each(compilation *c, pass_ctx *ctx, const compile_options *o)
+/* The graphs for each of so many sizes have their part of the time. */
+static bool tune_share(compilation *c, const pass_ctx *ctx, const compile_options *o, graph *g, int sizes)
 {
-	c->also = new_array(c->a, program *, (size_t)o->n_also);
-	bool ok = run_part(c, ctx, o, PIPELINE_COMMON, c->g, NULL) && (o->tune_seconds <= 0 || tune(c, o, ctx->d));
-	for (int i = 0; ok && i <= o->n_also; i++) {
-		bool last = i == o->n_also;
-		ctx->target = i ? o->also[i - 1] : o->target;
+	compile_options part = *o;
+	part.tune_seconds /= sizes;
+	return o->tune_seconds <= 0 || tune(c, g, &part, ctx->d);
+}
+
+/* What looks at the target runs once for each CPU, on its own graph; `first` is the body of the first. */
+static bool run_for_each(compilation *c, pass_ctx *ctx, const compile_options *o, graph *g, body *first)
+{
+	int sizes = c->n_bodies / o->n_cpus;
+	bool ok = run_part(c, ctx, o, PIPELINE_COMMON, g, NULL) && tune_share(c, ctx, o, g, sizes);
+	for (int i = 0; ok && i < o->n_cpus; i++) {
+		body *b = &first[i * sizes];
+		ctx->target = b->target;
 		if (o->pipeline.dump)
-			fprintf(o->pipeline.dump_to, "# for %s\n", ctx->target->name);
-		ok = run_part(c, ctx, o, PIPELINE_OF_TARGET, last ? c->g : graph_copy(c->g), i ? &c->also[i - 1] : &c->p);
+			fprintf(o->pipeline.dump_to, "# for %s\n", body_title(c->a, b));
+		ok = run_part(c, ctx, o, PIPELINE_OF_TARGET, i + 1 == o->n_cpus ? g : graph_copy(g), &b->p);
+		if (ok && b->n_fixed)
+			body_keep_symbols(b->p, c->bodies[0].p);
 	}
 	return ok;
 }
 
-/* Kernels in text are for any target. */
-static bool use_program(compilation *c, pass_ctx *ctx, const compile_options *o)
+/* The graph with numbers for what the body fixes. */
+static graph *graph_for(const compilation *c, const body *b, diag *d)
 {
-	c->also = new_array(c->a, program *, (size_t)o->n_also + 1);
-	for (int i = 0; i < o->n_also; i++)
-		c->also[i] = c->p;
+	graph *g = graph_copy(c->g);
+	for (int i = 0; i < b->n_fixed; i++)
+		fix_dim(g, sym_find_dim(g->syms, b->fixed[i].name), b->fixed[i].value);
+	settle_conditions(g, c->path, d);
+	return g;
+}
+
+/* Passes change the graph, so those for certain sizes begin before. */
+static bool run_bodies(compilation *c, pass_ctx *ctx, const compile_options *o)
+{
+	int sizes = c->n_bodies / o->n_cpus;
+	graph **g = new_array(c->a, graph *, (size_t)sizes);
+	g[0] = c->g;
+	for (int k = 1; k < sizes; k++)
+		g[k] = graph_for(c, &c->bodies[k], ctx->d);
+	bool ok = diag_error_count(ctx->d) == 0;
+	for (int k = 0; ok && k < sizes; k++)
+		ok = run_for_each(c, ctx, o, g[k], &c->bodies[k]);
+	c->p = c->bodies[0].p;
+	return ok;
+}
+
+/* Kernels in text are for any target. */
+static bool use_program(compilation *c, pass_ctx *ctx)
+{
+	for (int i = 0; i < c->n_bodies; i++)
+		c->bodies[i].p = c->p;
 	return c->p->workspace_bytes || finish_program(c->p, ctx);
 }
 
@@ -412,7 +476,7 @@ pass_ctx compilation_context(compilation *c, const compile_options *o, diag *d)
 /* Measures between the passes that are common to all targets and those that are not. */
 static bool tune_and_run(compilation *c, pass_ctx *ctx, const compile_options *o, bool lowered)
 {
-	if (!run_part(c, ctx, o, PIPELINE_COMMON, c->g, NULL) || !tune(c, o, ctx->d))
+	if (!run_part(c, ctx, o, PIPELINE_COMMON, c->g, NULL) || !tune(c, c->g, o, ctx->d))
 		return false;
 	return run_part(c, ctx, o, PIPELINE_OF_TARGET, c->g, lowered ? &c->p : NULL);
 }
@@ -420,11 +484,26 @@ static bool tune_and_run(compilation *c, pass_ctx *ctx, const compile_options *o
 bool compilation_run(compilation *c, const compile_options *o, bool lowered, diag *d)
 {
 	pass_ctx ctx = compilation_context(c, o, d);
+	c->bodies = bodies_of(c->a, o->cpus, o->n_cpus, o->import.dims, o->import.n_dims);
+	c->n_bodies = compile_options_bodies(o);
 	if (!c->g)
-		return use_program(c, &ctx, o);
-	if (o->tune_seconds > 0 && !o->n_also)
-		return tune_and_run(c, &ctx, o, lowered);
-	if (o->n_also)
-		return run_for_each(c, &ctx, o);
-	return run_part(c, &ctx, o, PIPELINE_ALL, c->g, lowered ? &c->p : NULL);
+		return use_program(c, &ctx);
+	if (c->n_bodies > 1)
+		return run_bodies(c, &ctx, o);
+	bool ok = o->tune_seconds > 0 ? tune_and_run(c, &ctx, o, lowered) : run_part(c, &ctx, o, PIPELINE_ALL, c->g, lowered ? &c->p : NULL);
+	c->bodies[0].p = c->p;
+	return ok;
+}
+
+void compilation_add_variants(compilation *c, emit_options *o, const char *const *kernel_texts)
+{
+	emit_variant *v = new_array(c->a, emit_variant, (size_t)c->n_bodies);
+	for (int i = 0; i < c->n_bodies; i++) {
+		body *b = &c->bodies[i];
+		v[i] = (emit_variant){b->p, b->target, b->fixed, b->n_fixed, kernel_texts ? kernel_texts[i] : NULL, &b->code_bytes};
+	}
+	o->kernel_text_path = v[0].kernel_text_path;
+	o->code_bytes = v[0].code_bytes;
+	o->also = v + 1;
+	o->n_also = c->n_bodies - 1;
 }

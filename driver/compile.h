@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend/backend.h"
+#include "driver/bodies.h"
 #include "driver/options.h"
 #include "frontend/onnx.h"
 #include "passes/tuning.h"
@@ -12,9 +13,9 @@ typedef struct compile_options {
 	vec(input_constant) constants; /* the arrays behind import.constants and import.inputs */
 	vec(input_shape) shapes;
 	pipeline_options pipeline;
-	const target *target;
-	const target *const *also; /* further CPUs of the object, the best last */
-	int n_also;
+	const target *target;      /* the first of cpus */
+	const target *const *cpus; /* the best last */
+	int n_cpus;
 	int opt;      /* -O0 .. -O3 */
 	int winograd; /* as in pass_ctx */
 	tuning *tuning;      /* what is known of choices, or NULL */
@@ -25,11 +26,13 @@ typedef struct compile_options {
 
 typedef struct compilation {
 	arena *a;       /* everything below lives here */
+	const char *path;
 	file_data file; /* the mapped model */
 	onnx_files files;
 	graph *g;       /* NULL when the file holds kernels */
-	program *p;     /* NULL until compiled */
-	program **also; /* likewise, for further CPUs */
+	program *p;     /* NULL until compiled; the first of bodies */
+	body *bodies;   /* likewise */
+	int n_bodies;
 	bool quantised; /* some operator of the model rounds to few bits */
 } compilation;
 
@@ -41,11 +44,16 @@ bool compile_options_fix(compile_options *c, arena *a, const char *input, const 
 bool compile_options_describe(compile_options *c, arena *a, const port_note *input, const char *path, diag *d);
 /* The options of the backend that go with them; the symbol is left to the caller. */
 emit_options emit_options_of(const options *o, const compile_options *c);
+/* How many bodies will be compiled. */
+int compile_options_bodies(const compile_options *c);
 
 /* Reads a model: ONNX, or the textual graph or kernel IR when the name ends in .ir.  False after errors, reported to d. */
 bool compilation_open(compilation *c, const char *path, const compile_options *o, diag *d);
 /* What the passes of a compilation are given. */
 pass_ctx compilation_context(compilation *c, const compile_options *o, diag *d);
-/* Runs the passes; with `lowered`, up to the kernel program, or programs for several CPUs. */
+/* Runs the passes; with `lowered`, up to the kernel program of each body. */
 bool compilation_run(compilation *c, const compile_options *o, bool lowered, diag *d);
+/* Adds the bodies behind the first to what the backend makes.  `kernel_texts[i]`, unless that is NULL, names the printed kernels of
+ * body i. */
+void compilation_add_variants(compilation *c, emit_options *o, const char *const *kernel_texts);
 void compilation_close(compilation *c);

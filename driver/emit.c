@@ -23,13 +23,12 @@ typedef struct emission {
 	diag *d;
 	arena *a;
 	const char *path; /* NULL: standard output */
-	size_t *code_bytes; /* of each CPU */
 } emission;
 
 typedef struct emit_row {
 	const char *suffix; /* of the default file; NULL: text, to standard output */
 	bool lowered;       /* from kernels, otherwise from the graph */
-	bool of_one;        /* shows what is made for one CPU */
+	bool of_one;        /* shows what is made for one CPU, and for all sizes */
 	bool (*write)(emission *e);
 } emit_row;
 
@@ -184,19 +183,23 @@ static bool write_code(emission *e, emit_kind kind)
 static bool write_assembly(emission *e) { return write_code(e, EMIT_ASSEMBLY); }
 static bool write_llvm(emission *e) { return write_code(e, EMIT_LLVM); }
 
-/* The kernels of each CPU in a file of its own. */
-static const char *kernels_file(const emission *e, const target *t)
+/* A file for each body. */
+static const char *file_of_body(const emission *e, const char *path, int i, const char *suffix)
 {
-	return with_suffix(e->a, e->path, e->co.n_also ? arena_printf(e->a, ".%s.kernels", t->name) : ".kernels");
+	if (e->c.n_bodies > 1)
+		suffix = arena_printf(e->a, ".%s%s", body_name(e->a, &e->c.bodies[i]), suffix);
+	return with_suffix(e->a, path, suffix);
 }
+
+static const char *kernels_file(const emission *e, int i) { return file_of_body(e, e->path, i, ".kernels"); }
 
 static bool write_kernel_texts(emission *e)
 {
 	bool ok = true;
-	for (int i = 0; ok && i <= e->co.n_also; i++) {
+	for (int i = 0; ok && i < e->c.n_bodies; i++) {
 		str kernels = str_new(e->a);
-		program_print(&kernels, i ? e->c.also[i - 1] : e->c.p);
-		ok = write_text(e, kernels_file(e, i ? e->co.also[i - 1] : e->co.target), &kernels);
+		program_print(&kernels, e->c.bodies[i].p);
+		ok = write_text(e, kernels_file(e, i), &kernels);
 	}
 	return ok;
 }
@@ -328,25 +331,20 @@ static const char *output_path(emission *e, const emit_row *row)
 	return row->suffix ? arena_printf(e->a, "%s%s", path_stem(e->a, o->model), row->suffix) : NULL;
 }
 
-/* The code for CPU i of the object. */
 static report report_for(emission *e, int i)
 {
-	const target *t = i ? e->co.also[i - 1] : e->co.target;
-	return report_of(e->a, (subject){e->o->model, i ? e->c.also[i - 1] : e->c.p, t, e->code_bytes[i], NULL});
+	return report_of(e->a, (subject){e->o->model, &e->c.bodies[i], NULL});
 }
 
-/* HTML goes beside what is written, named after it, a file for each CPU; other reports are printed. */
+/* HTML goes beside what is written, named after it, a file for each body; other reports are printed. */
 static const char *report_beside(emission *e, int i)
 {
-	const char *suffix = ".html";
-	if (e->co.n_also)
-		suffix = arena_printf(e->a, ".%s.html", (i ? e->co.also[i - 1] : e->co.target)->name);
-	if (e->o->report == REPORT_HTML && (e->path || e->co.n_also))
-		return with_suffix(e->a, e->path ? e->path : path_stem(e->a, e->o->model), suffix);
+	if (e->o->report == REPORT_HTML && (e->path || e->c.n_bodies > 1))
+		return file_of_body(e, e->path ? e->path : path_stem(e->a, e->o->model), i, ".html");
 	return report_path(e->o);
 }
 
-static void report_cpu(emission *e, int i, FILE *to)
+static void report_body(emission *e, int i, FILE *to)
 {
 	report r = report_for(e, i);
 	str s = str_new(e->a);
@@ -354,7 +352,7 @@ static void report_cpu(emission *e, int i, FILE *to)
 		str_add(&s, i ? ",\n" : "{\"cpus\": [\n");
 		report_json(&s, &r);
 	} else if (e->o->report == REPORT_TEXT) {
-		str_addf(&s, "for %s\n", r.of.target->name);
+		str_addf(&s, "for %s\n", body_title(e->a, r.of.body));
 		report_text(&s, &r);
 	} else {
 		report_write(&r, REPORT_HTML, report_beside(e, i), to, e->d);
@@ -362,48 +360,45 @@ static void report_cpu(emission *e, int i, FILE *to)
 	fwrite(s.data, 1, s.len, to);
 }
 
-/* A report for each CPU, then what the object takes. */
+/* A report for each body, then what the object takes. */
 static bool report_several(emission *e, FILE *to)
 {
 	uint64_t all, shared;
 	emit_weights_bytes(e->c.p, &e->eo, &all, &shared);
-	for (int i = 0; i <= e->co.n_also; i++)
-		report_cpu(e, i, to);
+	for (int i = 0; i < e->c.n_bodies; i++)
+		report_body(e, i, to);
 	if (e->o->report == REPORT_JSON)
 		fprintf(to, "],\n\"weights_bytes\": %" PRIu64 ",\n\"shared_weights_bytes\": %" PRIu64 "\n}\n", all, shared);
 	else
-		fprintf(to, "weights in all: %" PRIu64 " bytes, %" PRIu64 " of them the same for several CPUs, %" PRIu64 " packed for one\n",
-		        all, shared, all - shared);
+		fprintf(to, "weights in all: %" PRIu64 " bytes, %" PRIu64 " of them the same for several %s, %" PRIu64 " packed for one\n",
+		        all, shared, e->c.n_bodies > e->co.n_cpus ? "bodies" : "CPUs", all - shared);
 	return diag_error_count(e->d) == 0;
 }
 
 static bool write_report(emission *e)
 {
 	FILE *to = e->path ? stdout : stderr;
-	if (e->co.n_also)
+	if (e->c.n_bodies > 1)
 		return report_several(e, to);
 	report r = report_for(e, 0);
 	return report_write(&r, e->o->report, report_beside(e, 0), to, e->d);
 }
 
-static bool fits_cpus(const emission *e)
+static bool fits_bodies(const emission *e)
 {
-	if (!e->co.n_also || !emit_rows[e->o->emit].of_one)
+	if (compile_options_bodies(&e->co) == 1 || !emit_rows[e->o->emit].of_one)
 		return true;
-	diag_error(e->d, DIAG_NOWHERE, "--emit=%s shows what is made for one CPU, but --cpu names several", emit_name(e->o->emit));
+	diag_error(e->d, DIAG_NOWHERE, e->co.n_cpus > 1 ? "--emit=%s shows what is made for one CPU, but --cpu names several"
+	           : "--emit=%s shows one body of code, but --dim lists values that have their own", emit_name(e->o->emit));
 	return false;
 }
 
-/* The code for the other CPUs of the object. */
 static void add_variants(emission *e)
 {
-	emit_variant *v = new_array(e->a, emit_variant, (size_t)e->co.n_also + 1);
-	for (int i = 0; i < e->co.n_also; i++) {
-		const target *t = e->co.also[i];
-		v[i] = (emit_variant){e->c.also[i], t, e->path ? path_base(e->a, kernels_file(e, t)) : NULL, &e->code_bytes[i + 1]};
-	}
-	e->eo.also = v;
-	e->eo.n_also = e->co.n_also;
+	const char **kernel_texts = new_array(e->a, const char *, (size_t)e->c.n_bodies);
+	for (int i = 0; e->path && i < e->c.n_bodies; i++)
+		kernel_texts[i] = path_base(e->a, kernels_file(e, i));
+	compilation_add_variants(&e->c, &e->eo, kernel_texts);
 }
 
 static bool emit(emission *e)
@@ -416,8 +411,7 @@ static bool emit(emission *e)
 	progress("optimising");
 	if (!compilation_run(&e->c, &e->co, row->lowered, e->d))
 		return false;
-	const char *path = e->path = output_path(e, row);
-	e->eo.kernel_text_path = path ? path_base(e->a, kernels_file(e, e->co.target)) : NULL;
+	e->path = output_path(e, row);
 	add_variants(e);
 	progress("generating code");
 	if (!row->write(e))
@@ -429,11 +423,9 @@ static bool emit(emission *e)
 int command_compile(options *o, diag *d)
 {
 	emission e = {.o = o, .d = d, .a = o->a};
-	bool ok = compile_options_of(o, &e.co, d) && fits_cpus(&e);
+	bool ok = compile_options_of(o, &e.co, d) && fits_bodies(&e);
 	if (ok) {
 		e.eo = emit_options_of(o, &e.co);
-		e.code_bytes = new_array(e.a, size_t, (size_t)e.co.n_also + 1);
-		e.eo.code_bytes = e.code_bytes;
 		e.eo.symbol = o->name ? o->name : path_stem(o->a, o->model);
 		progress("reading the model");
 		ok = compilation_open(&e.c, o->model, &e.co, d) && emit(&e);

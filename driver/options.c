@@ -54,8 +54,9 @@ static const option_row rows[] = {
 	{NULL, 'g', KIND_FLAG, COMMAND_ALL, NULL, NULL, FIELD(debug_info),
 	 .help = "debug information: lines of the printed kernels, written beside the object"},
 
-	{"dim", 0, KIND_LIST, COMMAND_ALL, "NAME=N|LO..HI", NULL, FIELD(dim_texts),
-	 .help = "fix a symbolic dimension, or bound it, which makes memory static"},
+	{"dim", 0, KIND_LIST, COMMAND_ALL, "NAME=N|LO..HI[@{N,...}]", NULL, FIELD(dim_texts),
+	 .help = "fix a symbolic dimension, or bound it, which makes memory static; @{32,128}: the values have code of their own, "
+	         "beside that for all, and what fits the inputs is run; values of several dimensions are combined"},
 	{"input", 0, KIND_LIST, COMMAND_ALL, "NAME=f32[1,3,H,W]", "as the model says", FIELD(input_texts),
 	 .help = "the type and shape of an input, NAME.0, NAME.1 ... those of a sequence's elements, none where it has none; for commands that run, also its data: NAME=FILE.npy, FILE.pb, iota, random, "
 	         "ones or zeros"},
@@ -318,19 +319,71 @@ static bool split(options *o, const char *option, const char *form, const char *
 	return true;
 }
 
+#define DIM_FORM "NAME=N, NAME=LO..HI or NAME=LO..HI@{N,...}"
+
+/* "N" or "LO..HI" */
+static bool read_range(options *o, const char *text, dim_range *r)
+{
+	const char *dots = strstr(text, "..");
+	const char *lo = dots ? arena_strndup(o->a, text, (size_t)(dots - text)) : text;
+	return read_count(lo, &r->lo) && read_count(dots ? dots + 2 : text, &r->hi) && r->lo <= r->hi;
+}
+
+static void add_dim_value(const char *text, const char *word, dim_range *r, int64_t *values, diag *d)
+{
+	int64_t n = 0;
+	if (!read_count(word, &n)) {
+		diag_error(d, DIAG_NOWHERE, "--dim '%s': '%s' is no size", text, word);
+		return;
+	}
+	if (n < r->lo || n > r->hi)
+		diag_error(d, DIAG_NOWHERE, "--dim '%s': %" PRId64 " is outside %" PRId64 "..%" PRId64, text, n, r->lo, r->hi);
+	for (int i = 0; i < r->n_values; i++)
+		if (values[i] == n)
+			diag_error(d, DIAG_NOWHERE, "--dim '%s' lists %" PRId64 " twice", text, n);
+	values[r->n_values++] = n;
+}
+
+/* "{32,128}" */
+static void parse_dim_values(options *o, const char *text, const char *list, dim_range *r, diag *d)
+{
+	size_t n = strlen(list);
+	if (list[0] != '{' || list[n - 1] != '}' || r->lo == r->hi) {
+		diag_error(d, DIAG_NOWHERE, "--dim '%s': values are listed as NAME=LO..HI@{N,...} with LO < HI", text);
+		return;
+	}
+	int64_t *values = new_array(o->a, int64_t, n);
+	for (const char *at = arena_strndup(o->a, list + 1, n - 2), *comma; at; at = comma ? comma + 1 : NULL) {
+		comma = strchr(at, ',');
+		add_dim_value(text, arena_strndup(o->a, at, strcspn(at, ",")), r, values, d);
+	}
+	r->values = values;
+}
+
+static bool has_dim(const options *o, const char *name)
+{
+	for (int i = 0; i < o->dims.n; i++)
+		if (!strcmp(o->dims.v[i].name, name))
+			return true;
+	return false;
+}
+
 static void parse_dim(options *o, const char *text, diag *d)
 {
 	const char *name, *given;
-	dim_range r;
-	if (!split(o, "--dim", "NAME=N or NAME=LO..HI", text, &name, &given, d))
+	dim_range r = {0};
+	if (!split(o, "--dim", DIM_FORM, text, &name, &given, d))
 		return;
-	const char *dots = strstr(given, "..");
-	const char *lo = dots ? arena_strndup(o->a, given, (size_t)(dots - given)) : given;
-	if (!read_count(lo, &r.lo) || !read_count(dots ? dots + 2 : given, &r.hi) || r.hi < r.lo) {
-		diag_error(d, DIAG_NOWHERE, "--dim '%s': expected NAME=N or NAME=LO..HI with LO <= HI", text);
+	const char *at = strchr(given, '@');
+	r.name = name;
+	if (!read_range(o, at ? arena_strndup(o->a, given, (size_t)(at - given)) : given, &r)) {
+		diag_error(d, DIAG_NOWHERE, "--dim '%s': expected " DIM_FORM " with LO <= HI", text);
 		return;
 	}
-	r.name = name;
+	if (at)
+		parse_dim_values(o, text, at + 1, &r, d);
+	if (has_dim(o, name))
+		diag_error(d, DIAG_NOWHERE, "--dim names \"%s\" twice", name);
 	vec_push(o->a, &o->dims, r);
 }
 

@@ -33,7 +33,7 @@ static bool block_of(const run_sizes *sizes, const storage *s, arena_block *b)
 
 static void collect_blocks(report *r)
 {
-	const program *p = r->of.p;
+	const program *p = r->of.body->p;
 	r->blocks = new_array(r->a, arena_block, (size_t)p->storages.n + 1);
 	r->live = new_array(r->a, int64_t, (size_t)r->n_steps + 1);
 	r->most_live = 0;
@@ -79,23 +79,23 @@ static void collect_rows(report *r)
 {
 	const measurement *m = r->of.m;
 	double all_ns = 0;
-	r->n_rows = r->of.p->kernels.n;
+	r->n_rows = r->of.body->p->kernels.n;
 	r->rows = new_array(r->a, kernel_row, (size_t)r->n_rows + 1);
 	r->of_run = (work){.known = true, .exact = true};
 	for (int i = 0; m && i < r->n_rows; i++)
-		all_ns += (double)m->profile->entries[i].total_ns;
+		all_ns += (double)m->kernels[i].total_ns;
 	for (int i = 0; i < r->n_rows; i++) {
 		kernel_row *row = &r->rows[i];
-		*row = (kernel_row){.k = r->of.p->kernels.v[i], .of_call = run_work(r->sizes, r->of.p->kernels.v[i]), .of_roof = -1};
+		*row = (kernel_row){.k = r->of.body->p->kernels.v[i], .of_call = run_work(r->sizes, r->of.body->p->kernels.v[i]), .of_roof = -1};
 		if (m)
-			take_times(row, m, &m->profile->entries[i], all_ns);
+			take_times(row, m, &m->kernels[i], all_ns);
 		double times = m ? row->runs : 1;
 		r->of_run.flops += times * row->of_call.flops;
 		r->of_run.bytes += times * row->of_call.bytes;
 		r->of_run.known &= row->of_call.known || times == 0;
 		r->of_run.exact &= row->of_call.exact || times == 0;
 	}
-	steps_walk(&r->of.p->steps, count_call, r);
+	steps_walk(&r->of.body->p->steps, count_call, r);
 }
 
 typedef struct timed { double time; int row; } timed;
@@ -119,7 +119,7 @@ static void sort_rows(report *r)
 
 report report_of(arena *a, subject of)
 {
-	const program *p = of.p;
+	const program *p = of.body->p;
 	report r = {.a = a, .of = of, .n_steps = steps_count(&p->steps), .weights = weights_bytes(p)};
 	r.sizes = of.m ? of.m->sizes : run_sizes_static(a, p);
 	collect_rows(&r);
@@ -148,14 +148,14 @@ static void add_kernel_name(str *s, const kernel *k)
 
 static void add_memory(str *s, const report *r)
 {
-	str_addf(s, "workspace: %s bytes", r->workspace >= 0 ? arena_printf(r->a, "%" PRId64, r->workspace) : report_count(r, r->of.p->workspace_bytes));
+	str_addf(s, "workspace: %s bytes", r->workspace >= 0 ? arena_printf(r->a, "%" PRId64, r->workspace) : report_count(r, r->of.body->p->workspace_bytes));
 	if (r->most_live >= 0)
 		str_addf(s, ", at least %" PRId64 " are alive at once", r->most_live);
 	if (r->most_live > 0 && r->workspace >= 0)
 		str_addf(s, " (ratio %.3f)", (double)r->workspace / (double)r->most_live);
 	str_addf(s, "\nweights:   %zu bytes\n", r->weights);
-	if (r->of.code_bytes)
-		str_addf(s, "code:      %zu bytes\n", r->of.code_bytes);
+	if (r->of.body->code_bytes)
+		str_addf(s, "code:      %zu bytes\n", r->of.body->code_bytes);
 }
 
 void report_text(str *s, const report *r)
@@ -185,7 +185,7 @@ void report_profile(str *s, const report *r)
 	str_addf(s, "%8s %10s %10s %6s %9s %8s %s %s\n", "calls", "mean us", "min us", "%", "GFLOP/s", "GB/s", roof ? "% roof " : "", "kernel");
 	for (int i = 0; i < r->n_rows; i++) {
 		const kernel_row *row = &r->rows[r->by_time[i]];
-		const dlrt_profile_entry *e = &r->of.m->profile->entries[r->by_time[i]];
+		const dlrt_profile_entry *e = &r->of.m->kernels[r->by_time[i]];
 		all += row->mean * row->runs;
 		str_addf(s, "%8" PRIu64 " %10.2f %10.2f %6.1f ", e->count, row->mean * 1e6, (double)e->min_ns * 1e-3, row->share * 100);
 		if (row->of_call.known && row->seconds > 0)
@@ -213,7 +213,7 @@ const char *report_path(const options *o)
 bool report_session(const session *s, diag *d)
 {
 	arena *a = arena_new("report");
-	report r = report_of(a, (subject){s->file, s->c.p, s->co.target, s->code_bytes, NULL});
+	report r = report_of(a, (subject){s->file, &s->c.bodies[0], NULL});
 	bool ok = !s->o->report || report_write(&r, s->o->report, report_path(s->o), stdout, d);
 	arena_free(a);
 	return ok;

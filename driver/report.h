@@ -14,9 +14,10 @@ typedef struct latency {
 /* Of all runs. */
 typedef struct measurement {
 	const session *s;
+	const body *body; /* what ran */
 	const run_sizes *sizes;
 	const dlrt_tensor *inputs;
-	const dlrt_profile *profile;
+	const dlrt_profile_entry *kernels; /* measured, of the body */
 	int profiled_runs;
 	bool timed; /* else the profile is for counting only */
 	latency latency;
@@ -42,9 +43,7 @@ typedef struct arena_block {
 /* What a report is about. */
 typedef struct subject {
 	const char *model; /* its file */
-	const program *p;
-	const target *target;
-	size_t code_bytes;    /* 0: no code was generated */
+	const body *body;
 	const measurement *m; /* NULL: nothing was run */
 } subject;
 

@@ -67,8 +67,9 @@ static void add_head(str *s, const report *r)
 	str_add(s, "<h1>");
 	add_html_text(s, r->of.model);
 	str_add(s, "</h1>\n<p class=dim>graph ");
-	add_html_text(s, r->of.p->name);
-	str_addf(s, ": %d kernels in %d steps, compiled for %s", r->n_rows, r->n_steps, r->of.target->name);
+	add_html_text(s, r->of.body->p->name);
+	str_addf(s, ": %d kernels in %d steps, compiled for ", r->n_rows, r->n_steps);
+	add_html_text(s, body_title(r->a, r->of.body));
 	if (m) {
 		str_addf(s, "; %d runs on %d thread%s of ", m->latency.n, m->roofline.threads, m->roofline.threads > 1 ? "s" : "");
 		const char *cpu = cpu_model(s->a);
@@ -122,7 +123,7 @@ static void add_memory(str *s, const report *r)
 		card_quantity(s, "workspace", (double)r->workspace, "B");
 	} else {
 		open_card(s, "workspace");
-		add_expression(s, r, r->of.p->workspace_bytes);
+		add_expression(s, r, r->of.body->p->workspace_bytes);
 		close_card(s);
 	}
 	if (r->most_live >= 0)
@@ -133,8 +134,8 @@ static void add_memory(str *s, const report *r)
 		close_card(s);
 	}
 	card_quantity(s, "weights", (double)r->weights, "B");
-	if (r->of.code_bytes)
-		card_quantity(s, "code", (double)r->of.code_bytes, "B");
+	if (r->of.body->code_bytes)
+		card_quantity(s, "code", (double)r->of.body->code_bytes, "B");
 	str_add(s, "</div>\n");
 }
 

@@ -93,7 +93,7 @@ static void add_arena(str *s, const report *r)
 	if (r->workspace >= 0)
 		str_addf(s, "%" PRId64, r->workspace);
 	else
-		add_json_text(s, report_count(r, r->of.p->workspace_bytes));
+		add_json_text(s, report_count(r, r->of.body->p->workspace_bytes));
 	add_bytes(s, "workspace_lower_bound", r->most_live);
 	str_add(s, ",\n  \"arena\": [");
 	for (int i = 0; i < r->n_blocks; i++) {
@@ -106,19 +106,30 @@ static void add_arena(str *s, const report *r)
 	str_add(s, "]");
 }
 
+static void add_fixed(str *s, const body *b)
+{
+	for (int i = 0; i < b->n_fixed; i++) {
+		str_add(s, i ? ", " : ",\n  \"dims\": {");
+		add_json_text(s, b->fixed[i].name);
+		str_addf(s, ": %" PRId64, b->fixed[i].value);
+	}
+	str_add(s, b->n_fixed ? "}" : "");
+}
+
 void report_json(str *s, const report *r)
 {
 	str_add(s, "{\n  \"model\": ");
 	add_json_text(s, r->of.model);
 	str_add(s, ",\n  \"graph\": ");
-	add_json_text(s, r->of.p->name);
+	add_json_text(s, r->of.body->p->name);
 	str_add(s, ",\n  \"cpu\": ");
-	add_json_text(s, r->of.target->name);
+	add_json_text(s, r->of.body->target->name);
+	add_fixed(s, r->of.body);
 	if (r->of.m)
 		add_measurement(s, r);
 	add_kernels(s, r);
 	add_arena(s, r);
 	add_bytes(s, "weights_bytes", (int64_t)r->weights);
-	add_bytes(s, "code_bytes", r->of.code_bytes ? (int64_t)r->of.code_bytes : -1);
+	add_bytes(s, "code_bytes", r->of.body->code_bytes ? (int64_t)r->of.body->code_bytes : -1);
 	str_add(s, "\n}\n");
 }

@@ -156,7 +156,7 @@ static void add_step_lines(drawing *g, const step_list *steps, int depth)
 
 static void add_port_lines(drawing *g, storage_kind kind)
 {
-	const program *p = g->r->of.p;
+	const program *p = g->r->of.body->p;
 	for (int i = 0; i < p->storages.n; i++)
 		if (p->storages.v[i]->kind == kind)
 			vec_push(g->a, &g->lines, ((line){.port = p->storages.v[i]}));
@@ -347,7 +347,7 @@ void svg_graph(str *s, const report *r)
 	arena *a = arena_new("drawing");
 	drawing g = {.s = s, .r = r, .a = a, .wire_of = map_new(a)};
 	add_port_lines(&g, STORAGE_INPUT);
-	add_step_lines(&g, &r->of.p->steps, 0);
+	add_step_lines(&g, &r->of.body->p->steps, 0);
 	add_port_lines(&g, STORAGE_OUTPUT);
 	connect(&g);
 	choose_lanes(&g);

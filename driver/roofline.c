@@ -53,14 +53,14 @@ static const char *sum_body(const experiment *x, int times)
 	return s.data;
 }
 
-static jit *compile_body(const experiment *x, const char *body)
+static jit *compile_kernel(const experiment *x, const char *text)
 {
 	long long in = x->threads * (long long)x->n;
 	int out = x->threads * x->lanes;
 	str s = str_new(x->a);
 	str_addf(&s, "program @roofline\ninput 0 %%x: f32[%lld]\noutput 0 %%y: f32[%d]\n", in, out);
 	str_addf(&s, "kernel @body(x: f32[%lld] align 4, out y: f32[%d] align 4) parallel t < %d {\n", in, out, x->threads);
-	str_addf(&s, "%s}\nrun {\n @body(%%x, %%y)\n}\n", body);
+	str_addf(&s, "%s}\nrun {\n @body(%%x, %%y)\n}\n", text);
 	diag *quiet = diag_new(x->a, NULL);
 	program *p = program_parse(x->a, "roofline", s.data, s.len, quiet);
 	if (!p)
@@ -82,13 +82,13 @@ static void fill(const dlrt_tensor *t)
 		x[i] = 0.5f;
 }
 
-/* The least time of `body`; 0 when it cannot be had. */
-static double least_seconds(const experiment *x, const char *body)
+/* The least time of `text`; 0 when it cannot be had. */
+static double least_seconds(const experiment *x, const char *text)
 {
 	dlrt_tensor in = {.type = DLRT_F32, .rank = 1, .dims = {x->threads * x->n}}, out = in;
 	dlrt_options o = {.threads = x->s->threads};
 	double least = 0;
-	jit *j = compile_body(x, body);
+	jit *j = compile_kernel(x, text);
 	if (!j)
 		return 0;
 	out.dims[0] = (int64_t)x->threads * x->lanes;

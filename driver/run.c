@@ -43,9 +43,11 @@ static bool repeat(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor 
 static void print_profile(session *s, const dlrt_tensor *inputs, const dlrt_tensor *outputs, const dlrt_profile *profile)
 {
 	arena *a = arena_new("profile");
-	measurement m = {.s = s, .inputs = inputs, .profile = profile, .profiled_runs = s->o->repeat > 1 ? (int)s->o->repeat : 1, .timed = true,
-	                 .sizes = run_sizes_of(a, s->c.p, inputs, outputs)};
-	report r = report_of(a, (subject){s->file, s->c.p, s->co.target, s->code_bytes, &m});
+	const body *b = session_body(s, inputs);
+	measurement m = {.s = s, .body = b, .inputs = inputs, .kernels = session_kernels(s, b, profile),
+	                 .profiled_runs = s->o->repeat > 1 ? (int)s->o->repeat : 1, .timed = true,
+	                 .sizes = run_sizes_of(a, b->p, inputs, outputs)};
+	report r = report_of(a, (subject){s->file, b, &m});
 	str text = str_new(a);
 	report_profile(&text, &r);
 	fwrite(text.data, 1, text.len, stderr);

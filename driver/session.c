@@ -109,8 +109,10 @@ static bool compile_model(session *s, const char *dir, diag *d)
 	progress("generating code");
 	emit_options eo = emit_options_of(o, &s->co);
 	eo.symbol = path_stem(o->a, o->model);
-	eo.kernel_text_path = "kernels";
-	eo.code_bytes = &s->code_bytes;
+	const char **kernel_texts = new_array(o->a, const char *, (size_t)s->c.n_bodies);
+	for (int i = 0; i < s->c.n_bodies; i++)
+		kernel_texts[i] = "kernels";
+	compilation_add_variants(&s->c, &eo, kernel_texts);
 	s->j = jit_compile(s->c.p, &eo, d);
 	return s->j != NULL;
 }
@@ -375,6 +377,24 @@ bool session_rerun(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor 
 	dlrt_status status = dlrt_run(s->model, inputs, outputs, &ro);
 	s->seconds = seconds_now() - start;
 	return !failed(s, status, message, d);
+}
+
+/* ---- bodies --------------------------------------------------------------------------------------------------------------- */
+const body *session_body(const session *s, const dlrt_tensor *inputs)
+{
+	const dlrt_model *m = s->model, *runs = dlrt_variant_for(m, inputs);
+	for (int i = 0; i < m->n_variants; i++)
+		if (m->variants[i] == runs)
+			return &s->c.bodies[m->n_variants - 1 - i];
+	return &s->c.bodies[0];
+}
+
+const dlrt_profile_entry *session_kernels(const session *s, const body *b, const dlrt_profile *p)
+{
+	const dlrt_profile_entry *first = p->entries;
+	for (const body *other = s->c.bodies; other != b; other++)
+		first += other->p->kernels.n;
+	return first;
 }
 
 /* ---- profile -------------------------------------------------------------------------------------------------------------- */

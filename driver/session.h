@@ -18,7 +18,6 @@ typedef struct session {
 	double seconds;          /* the last run */
 	void *workspace;         /* grows with the shapes that are run */
 	size_t workspace_bytes;
-	size_t code_bytes;
 	const char *file;        /* the model, for messages */
 } session;
 
@@ -38,5 +37,9 @@ bool session_rerun(session *s, arena *a, const dlrt_tensor *inputs, dlrt_tensor 
 
 double seconds_now(void);
 
+/* What runs for inputs of these shapes; if they do not fit the model, the body for all sizes. */
+const body *session_body(const session *s, const dlrt_tensor *inputs);
+/* What the profile has of its kernels. */
+const dlrt_profile_entry *session_kernels(const session *s, const body *b, const dlrt_profile *p);
 /* Measures the kernels of all runs from now on. */
 dlrt_profile *session_start_profile(session *s, arena *a);

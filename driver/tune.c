@@ -44,7 +44,7 @@ typedef struct problem {
 } problem;
 
 typedef struct tuner {
-	compilation *c;
+	const graph *g;
 	const compile_options *o;
 	diag *d;
 	arena *a;
@@ -354,7 +354,7 @@ static bool tune_target(tuner *t, const target *which)
 {
 	t->ctx.target = which;
 	t->by_text = map_new_str(t->a);
-	graph *g = graph_copy(t->c->g);
+	graph *g = graph_copy(t->g);
 	if (!pipeline_run(g, &t->ctx, &(pipeline_options){.passes = "layout"}, t->a, NULL))
 		return false;
 	collect(t, g);
@@ -380,21 +380,21 @@ static bool write_tuning(const tuner *t)
 	return file_write_atomic(t->o->tuning_path, s.data, s.len, t->d);
 }
 
-bool tune(compilation *c, const compile_options *o, diag *d)
+bool tune(compilation *c, const graph *g, const compile_options *o, diag *d)
 {
 	arena *a = arena_new("tuning");
-	tuner t = {.c = c, .o = o, .d = d, .a = a, .ctx = compilation_context(c, o, d)};
+	tuner t = {.g = g, .o = o, .d = d, .a = a, .ctx = compilation_context(c, o, d)};
 	double start = seconds_now();
 	bool ok = true;
-	t.other_bytes = constant_bytes(c->g);
+	t.other_bytes = constant_bytes(g);
 	t.other_bytes = t.other_bytes > MAX_OTHER_BYTES ? MAX_OTHER_BYTES : t.other_bytes;
 	t.other = arena_alloc(a, t.other_bytes + 1, LINE_BYTES);
 	memset(t.other, 1, t.other_bytes + 1);
-	for (int i = 0; ok && i <= o->n_also; i++)
-		ok = runs_here(i ? o->also[i - 1] : o->target, d);
-	for (int i = 0; ok && i <= o->n_also; i++) {
-		t.end = start + o->tune_seconds * (i + 1) / (o->n_also + 1);
-		ok = tune_target(&t, i ? o->also[i - 1] : o->target);
+	for (int i = 0; ok && i < o->n_cpus; i++)
+		ok = runs_here(o->cpus[i], d);
+	for (int i = 0; ok && i < o->n_cpus; i++) {
+		t.end = start + o->tune_seconds * (i + 1) / o->n_cpus;
+		ok = tune_target(&t, o->cpus[i]);
 	}
 	ok = ok && write_tuning(&t);
 	arena_free(a);

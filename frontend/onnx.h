@@ -8,10 +8,12 @@
 #include "ir/graph.h"
 #include "support/file.h"
 
-/* --dim NAME=N (lo == hi), NAME=LO..HI */
+/* --dim NAME=N (lo == hi), NAME=LO..HI, NAME=LO..HI@{N,...} */
 typedef struct dim_range {
 	const char *name;
 	int64_t lo, hi;
+	const int64_t *values; /* within the bounds, different: for whoever compiles the graph, as the import takes no notice of them */
+	int n_values;
 } dim_range;
 
 typedef struct dim_spec {

@@ -252,9 +252,11 @@ typedef struct dlrt_kernel_info {
 
 /* A compiled model. 64-bit offsets on the right.
  *
- * With code for several CPUs (n_variants > 0) it has no code that is run: each variant is a complete model of the same name,
- * inputs, outputs, symbols, conditions, kernels and weights, for one CPU. Every call takes the first variant that this machine
- * can run: features are determined once, and then that is a comparison for each variant. A variant can also be passed itself. */
+ * With several bodies of code (n_variants > 0) it has none that is run itself: each variant is a complete model of the same name,
+ * inputs, outputs, symbols, conditions, kernels and weights, for one CPU and for all sizes or, with lo = hi for some symbols, for
+ * those. Every call checks sizes by the model and then takes the first variant that this machine can run and whose bounds the
+ * symbols are in: features are determined once, and then that is a few comparisons for each variant. The last one for a CPU takes
+ * all sizes. A variant can also be passed itself; one for certain sizes refuses others with DLRT_RANGE. */
 typedef struct dlrt_model {
 	uint32_t abi;                      /*   0  DLRT_ABI of the compiler; always the first field */
 	uint32_t flags;                    /*   4  DLRT_MODEL_x */
@@ -295,16 +297,21 @@ typedef struct dlrt_model {
 	 * DLRT_DIMS and *failed is the one that does not hold; DLRT_RANGE: a size overflows. `workspace`, `dims` and
 	 * `run` are called only after it. NULL: there are none. */
 	int32_t n_conditions;              /* 144 */
-	int32_t n_variants;                /* 148  0: this is code for one CPU */
+	int32_t n_variants;                /* 148  0: this has a body itself */
 	const char *const *conditions;     /* 152 */
 	dlrt_status (*check)(const int64_t *symbols, int32_t *failed);                  /* 160 */
 
-	const struct dlrt_model *const *variants; /* 168  the best CPU first; none of them has variants; NULL: there are none */
+	const struct dlrt_model *const *variants; /* 168  the best CPU first, and for it those for certain sizes; none of them has
+	                                           *      variants; NULL: there are none */
 } dlrt_model;                          /* 176 bytes */
 
-/* What runs on this machine: the model itself, or one of its variants. NULL if the CPU lacks something that all of them need,
- * or there is no such model: `dlrt_run` says why. */
+/* What runs on this machine, whatever the sizes are: the model itself, or one of its variants. NULL if the CPU lacks something
+ * that all of them need, or there is no such model: `dlrt_run` says why. */
 const dlrt_model *dlrt_variant(const dlrt_model *model);
+
+/* What runs on this machine for inputs of these shapes, of which there are model->n_inputs; their data is not looked at. NULL
+ * also if the inputs do not fit the model: `dlrt_infer_shapes` says why. */
+const dlrt_model *dlrt_variant_for(const dlrt_model *model, const dlrt_tensor *inputs);
 
 /* ---- Threads -------------------------------------------------------------------------------------------------- */
 

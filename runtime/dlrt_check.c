@@ -123,28 +123,63 @@ static bool is_known(const dlrt_model *m)
 	return m && m->abi == DLRT_ABI;
 }
 
+/* Does it take all sizes that the model takes? */
+static bool is_general(const dlrt_model *m, const dlrt_model *variant)
+{
+	for (int32_t i = 0; i < m->n_symbols; i++)
+		if (variant->symbols[i].lo > m->symbols[i].lo || variant->symbols[i].hi < m->symbols[i].hi)
+			return false;
+	return true;
+}
+
 const dlrt_model *dlrt_variant(const dlrt_model *m)
 {
 	if (!is_known(m) || missing_of(m))
 		return NULL;
 	for (int32_t i = 0; i < m->n_variants; i++)
-		if (!missing_of(m->variants[i]))
+		if (!missing_of(m->variants[i]) && is_general(m, m->variants[i]))
 			return m->variants[i];
 	return m->n_variants ? NULL : m;
 }
 
-dlrt_status dlrt_check_model(const dlrt_model **model, const dlrt_options *o)
+static bool takes(const dlrt_model *m, const int64_t *symbols)
 {
-	const dlrt_model *m = *model, *variant = dlrt_variant(m);
+	for (int32_t i = 0; i < m->n_symbols; i++)
+		if (symbols[i] < m->symbols[i].lo || symbols[i] > m->symbols[i].hi)
+			return false;
+	return true;
+}
+
+const dlrt_model *dlrt_choose(const dlrt_model *m, const int64_t *symbols)
+{
+	for (int32_t i = 0; i < m->n_variants; i++)
+		if (!missing_of(m->variants[i]) && takes(m->variants[i], symbols))
+			return m->variants[i];
+	return m;
+}
+
+uint64_t dlrt_largest_workspace(const dlrt_model *m)
+{
+	uint64_t bytes = 0;
+	for (int32_t i = 0; i < m->n_variants; i++) {
+		const dlrt_model *v = m->variants[i];
+		if (missing_of(v))
+			continue;
+		bytes = v->workspace_bytes > bytes ? v->workspace_bytes : bytes;
+		if (is_general(m, v))
+			return bytes; /* no call takes those behind it */
+	}
+	return m->workspace_bytes;
+}
+
+dlrt_status dlrt_check_model(const dlrt_model *m, const dlrt_options *o)
+{
 	if (!m)
 		return dlrt_fail(o, DLRT_NULL, "the model is NULL");
 	if (m->abi != DLRT_ABI)
 		return dlrt_fail(o, DLRT_VERSION, "the model has ABI version %d, the runtime %d", (int64_t)m->abi,
 		                 (int64_t)DLRT_ABI);
-	if (!variant)
-		return fail_cpu(m, o);
-	*model = variant;
-	return DLRT_OK;
+	return dlrt_variant(m) ? DLRT_OK : fail_cpu(m, o);
 }
 
 static dlrt_status check_conditions(const dlrt_model *m, const dlrt_options *o, const int64_t *symbols)

@@ -16,7 +16,7 @@
 
 /* A generic call in progress: what the caller gave, and a frame on the stack for what is derived from it. */
 typedef struct call {
-	const dlrt_model *model;
+	const dlrt_model *model;      /* once the inputs are checked, what runs for them */
 	const dlrt_options *options;  /* never NULL */
 	const dlrt_tensor *inputs;
 	dlrt_tensor *outputs;
@@ -39,8 +39,15 @@ DLRT_HIDDEN size_t dlrt_type_align(int32_t type);
 
 /* dlrt_check.c: each writes a message when it fails. */
 
-/* The ABI version and the CPU; puts the variant that runs here in place of a model that has them. */
-DLRT_HIDDEN dlrt_status dlrt_check_model(const dlrt_model **model, const dlrt_options *options);
+/* The ABI version and the CPU. */
+DLRT_HIDDEN dlrt_status dlrt_check_model(const dlrt_model *model, const dlrt_options *options);
+
+/* What runs for these symbols: the model itself, or the first of its variants that this machine can run and that is for them.
+ * Requires a checked model and checked symbols. */
+DLRT_HIDDEN const dlrt_model *dlrt_choose(const dlrt_model *model, const int64_t *symbols);
+
+/* Enough for whatever runs on this machine; UINT64_MAX: there is no such number. Requires a checked model. */
+DLRT_HIDDEN uint64_t dlrt_largest_workspace(const dlrt_model *model);
 
 /* The values of symbols against their bounds and the conditions of the model. */
 DLRT_HIDDEN dlrt_status dlrt_check_symbols(const dlrt_model *model, const dlrt_options *options, const int64_t *symbols);

@@ -34,7 +34,10 @@ static dlrt_status enter(call *c, body *do_it, void **pointers, int64_t *numbers
 	c->symbols = numbers;
 	c->dims = c->model->dims ? numbers + c->model->n_symbols : NULL;
 	dlrt_status status = dlrt_check_inputs(c);
-	return status ? status : do_it(c);
+	if (status)
+		return status;
+	c->model = dlrt_choose(c->model, c->symbols);
+	return do_it(c);
 }
 
 static DLRT_NOINLINE dlrt_status enter_small(call *c, body *do_it)
@@ -64,7 +67,7 @@ static dlrt_status with_frame(call *c, body *do_it)
 {
 	if (c->options->message && c->options->message_bytes)
 		c->options->message[0] = '\0';
-	dlrt_status status = dlrt_check_model(&c->model, c->options);
+	dlrt_status status = dlrt_check_model(c->model, c->options);
 	if (status)
 		return status;
 	const dlrt_model *m = c->model;
@@ -116,8 +119,8 @@ dlrt_status dlrt_workspace_size(const dlrt_model *model, const dlrt_tensor *inpu
 		return DLRT_NULL;
 	dlrt_status status;
 	if (model && model->n_inputs && !inputs) {
-		status = dlrt_check_model(&c.model, c.options);
-		c.workspace_bytes = status ? 0 : c.model->workspace_bytes;
+		status = dlrt_check_model(model, c.options);
+		c.workspace_bytes = status ? 0 : dlrt_largest_workspace(model);
 	} else {
 		status = with_frame(&c, find_workspace);
 	}
@@ -125,6 +128,18 @@ dlrt_status dlrt_workspace_size(const dlrt_model *model, const dlrt_tensor *inpu
 		status = DLRT_RANGE;
 	*bytes = status ? 0 : (size_t)c.workspace_bytes;
 	return status;
+}
+
+static dlrt_status do_nothing(call *c)
+{
+	(void)c;
+	return DLRT_OK;
+}
+
+const dlrt_model *dlrt_variant_for(const dlrt_model *model, const dlrt_tensor *inputs)
+{
+	call c = {.model = model, .options = &default_options, .inputs = inputs};
+	return with_frame(&c, do_nothing) ? NULL : c.model;
 }
 
 /* ---- Memory --------------------------------------------------------------------------------------------------- */
@@ -361,11 +376,13 @@ dlrt_status dlrt_run_typed(const dlrt_model *model, const void *const *inputs, v
                            const int64_t *symbols, void *given, const dlrt_threads *threads)
 {
 	uint64_t needed = 0;
-	dlrt_status status = dlrt_check_model(&model, NULL);
+	dlrt_status status = dlrt_check_model(model, NULL);
 	if (!status)
 		status = check_typed(model, inputs, outputs, symbols);
-	if (!status)
-		status = dlrt_check_workspace(model, NULL, symbols, &needed);
+	if (status)
+		return status;
+	model = dlrt_choose(model, symbols);
+	status = dlrt_check_workspace(model, NULL, symbols, &needed);
 	if (status)
 		return status;
 	space w;

@@ -1,11 +1,13 @@
-/* A program that a model with code for several CPUs is linked into: runs what the machine takes, and each variant by itself.
+/* A program that a model with code for several CPUs or sizes is linked into: runs what the machine takes, and each variant by
+ * itself.
  *
  *	cpus TOLERANCE WEIGHTS|- DATA_SET_DIR...
  *
  * The model's symbol is `model`; outputs that are not f32 have to be exact.  Checked for each data set: the model and every variant that this machine
- * can run give the references, in a workspace of exactly the size that is asked for and that ends at a page which cannot be
- * touched; the model gives the bits of the variant that dlrt_variant names, and the others are refused.  Prints a line per
- * variant, "CPU hash of the outputs" or "CPU no", "picked CPU" or the reason why none is, then "N passed, M failed". */
+ * can run and that is for its sizes give the references, in a workspace of exactly the size that is asked for and that ends at a
+ * page which cannot be touched; the model gives the bits of the variant that dlrt_variant_for names, and the others are refused.
+ * Prints a line per variant, "NAME hash of the outputs" or "NAME no", "picked NAME" or the reason why none is, then "N passed, M
+ * failed"; a name is CPU or CPU-SYMBOL_VALUE. */
 #define _GNU_SOURCE
 #include "proto.h"
 
@@ -111,25 +113,52 @@ static dlrt_status run(const dlrt_model *m, const data_set *s, char *message, ui
 	return status;
 }
 
+static bool is_for(const dlrt_model *v, int symbol)
+{
+	return v->symbols[symbol].lo == v->symbols[symbol].hi && model.symbols[symbol].lo < model.symbols[symbol].hi;
+}
+
+static const char *name_of(const dlrt_model *v)
+{
+	static char text[200];
+	int n = snprintf(text, sizeof text, "%s", v->cpu);
+	for (int i = 0; i < v->n_symbols; i++)
+		if (is_for(v, i))
+			n += snprintf(text + n, sizeof text - (size_t)n, "-%s_%lld", v->symbols[i].name, (long long)v->symbols[i].lo);
+	return text;
+}
+
+/* Are the sizes of the data set those that the variant is for? */
+static bool fits(const dlrt_model *v, const data_set *s)
+{
+	for (int i = 0; i < v->n_inputs; i++)
+		for (int k = 0; k < v->inputs[i].rank; k++) {
+			int symbol = v->inputs[i].dims[k].symbol;
+			if (symbol >= 0 && is_for(v, symbol) && s->in[i].dims[k] != v->symbols[symbol].lo)
+				return false;
+		}
+	return true;
+}
+
 static void check_set(data_set *s)
 {
-	const dlrt_model *picked = dlrt_variant(&model);
 	char message[MESSAGE] = "";
 	uint64_t of_model = 0, hash = 0;
 	for (int i = 0; i < model.n_inputs; i++)
 		read_tensor(&s->in[i], s->dir, "input", i);
 	for (int i = 0; i < model.n_outputs; i++)
 		read_tensor(&s->ref[i], s->dir, "output", i);
+	const dlrt_model *picked = dlrt_variant_for(&model, s->in);
 	dlrt_status status = run(&model, s, message, &of_model);
 	check(status == (picked ? DLRT_OK : DLRT_CPU), s->dir, "the status of the model");
 	check(!picked == (message[0] != 0), s->dir, "the message");
-	printf("picked %s\n", picked ? picked->cpu : message);
+	printf("picked %s\n", picked ? name_of(picked) : message);
 	for (int i = 0; i < model.n_variants; i++) {
 		const dlrt_model *v = model.variants[i];
-		bool can = !(v->cpu_features & ~dlrt_cpu_features());
-		check(run(v, s, message, &hash) == (can ? DLRT_OK : DLRT_CPU), v->cpu, "the status of a variant");
-		check(v != picked || hash == of_model, v->cpu, "the model has other bits than what it should have taken");
-		printf(can ? "%s %016llx\n" : "%s no\n", v->cpu, (unsigned long long)hash);
+		dlrt_status wanted = v->cpu_features & ~dlrt_cpu_features() ? DLRT_CPU : fits(v, s) ? DLRT_OK : DLRT_RANGE;
+		check(run(v, s, message, &hash) == wanted, name_of(v), "the status of a variant");
+		check(v != picked || hash == of_model, name_of(v), "the model has other bits than what it should have taken");
+		printf(wanted == DLRT_OK ? "%s %016llx\n" : "%s no\n", name_of(v), (unsigned long long)hash);
 	}
 }
 

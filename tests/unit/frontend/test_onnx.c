@@ -90,7 +90,7 @@ static void options_fix_and_bound_dims(void **state)
 	model_node(m, "Relu", "x", "inner");
 	model_node(m, "Reshape", "inner,k", "y");
 	model_output(m, "y");
-	dim_range dims[] = {{"d1", 8, 8}, {"d2", 1, 64}};
+	dim_range dims[] = {{.name = "d1", .lo = 8, .hi = 8}, {.name = "d2", .lo = 1, .hi = 64}};
 	int64_t shape[] = {2, -1};
 	tensor *k = tensor_vector_i64(a, shape, 2);
 	input_constant constants[] = {{"k", k}};
@@ -443,7 +443,7 @@ static void options_that_name_nothing_are_errors(void **state)
 	diag *d = diag_new(a, NULL);
 	model *m = model_new(a, 17);
 	relu(m);
-	dim_range dims[] = {{"nope", 1, 1}};
+	dim_range dims[] = {{.name = "nope", .lo = 1, .hi = 1}};
 	input_shape inputs[] = {{"nobody", DTYPE_NONE, 0, NULL}};
 	const char *outputs[] = {"nowhere"};
 	import_options o = {.dims = dims, .n_dims = 1, .inputs = inputs, .n_inputs = 1, .outputs = outputs, .n_outputs = 1};

@@ -902,6 +902,117 @@ static void test_variant_itself(void **state)
 	assert_null(dlrt_variant(&s.model));
 }
 
+/* ---- Bodies for certain sizes ------------------------------------------------------------------------------------- */
+
+enum { FOR_4, ANY_SIZE, OLD_FOR_4, OLD, N_BODIES };
+
+static dlrt_status run_sized(const void *const *inputs, void *const *outputs, void *workspace, const int64_t *symbols,
+                             const dlrt_context *context)
+{
+	(void)inputs, (void)outputs, (void)workspace;
+	assert_in_range(symbols[0], 1, 8);
+	ran = context->weights;
+	return DLRT_OK;
+}
+
+/* x: f32[N] with N in 1..8; the bodies in the order of a model: for N = 4 and for all on a better and on an older CPU. */
+typedef struct sized {
+	dlrt_dim dim;
+	dlrt_port port;
+	dlrt_symbol any, four;
+	dlrt_model variants[N_BODIES], model;
+	const dlrt_model *list[N_BODIES];
+} sized;
+
+static void make_sized(sized *s, uint64_t better)
+{
+	s->dim = (dlrt_dim){.symbol = 0};
+	s->port = (dlrt_port){"x", DLRT_F32, 1, &s->dim};
+	s->any = (dlrt_symbol){"N", 1, 8};
+	s->four = (dlrt_symbol){"N", 4, 4};
+	s->model = (dlrt_model){.abi = DLRT_ABI, .name = "net", .cpu = "both", .n_inputs = 1, .n_symbols = 1, .inputs = &s->port,
+	                        .symbols = &s->any, .workspace_align = 64, .workspace_bytes = 64 * N_BODIES, .n_variants = N_BODIES,
+	                        .variants = s->list};
+	for (int i = 0; i < N_BODIES; i++) {
+		dlrt_model *v = &s->variants[i];
+		*v = s->model;
+		v->n_variants = 0;
+		v->variants = NULL;
+		v->cpu_features = i < OLD_FOR_4 ? better : 0;
+		v->symbols = i % 2 ? &s->any : &s->four;
+		v->workspace_bytes = 64 * ((uint64_t)N_BODIES - (uint64_t)i);
+		v->run = run_sized;
+		v->weights = v;
+		s->list[i] = v;
+	}
+}
+
+static void test_sizes(void **state)
+{
+	static const struct {
+		bool better;
+		int64_t n;
+		int ran; /* -1: none */
+		dlrt_status status;
+		const char *message;
+	} rows[] = {
+		{true, 4, FOR_4, DLRT_OK, ""},
+		{true, 1, ANY_SIZE, DLRT_OK, ""},
+		{true, 8, ANY_SIZE, DLRT_OK, ""},
+		{false, 4, OLD_FOR_4, DLRT_OK, ""},
+		{false, 5, OLD, DLRT_OK, ""},
+		{true, 9, -1, DLRT_RANGE, "symbol \"N\" is 9, which is outside 1..8"},
+		{false, 0, -1, DLRT_RANGE, "symbol \"N\" is 0, which is outside 1..8"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		sized s;
+		char message[200];
+		float data[8] = {0};
+		const void *inputs[] = {data};
+		_Alignas(DLRT_WORKSPACE_ALIGN) char workspace[64 * N_BODIES];
+		size_t bytes = 7;
+		make_sized(&s, rows[i].better ? 0 : FUTURE(59));
+		const dlrt_model *wanted = rows[i].ran < 0 ? NULL : &s.variants[rows[i].ran];
+		dlrt_tensor x = {.data = data, .type = DLRT_F32, .rank = 1, .dims = {rows[i].n}};
+		dlrt_options o = {.workspace = workspace, .workspace_bytes = wanted ? wanted->workspace_bytes : 0,
+		                  .message = message, .message_bytes = sizeof message};
+		assert_ptr_equal(dlrt_variant(&s.model), &s.variants[rows[i].better ? ANY_SIZE : OLD]);
+		assert_ptr_equal(dlrt_variant_for(&s.model, &x), wanted);
+		ran = NULL;
+		assert_int_equal(dlrt_run(&s.model, &x, NULL, &o), rows[i].status);
+		assert_string_equal(message, rows[i].message);
+		assert_ptr_equal(ran, wanted);
+		ran = NULL;
+		assert_int_equal(dlrt_run_typed(&s.model, inputs, NULL, &rows[i].n, workspace, NULL), rows[i].status);
+		assert_ptr_equal(ran, wanted);
+		assert_int_equal(dlrt_workspace_size(&s.model, &x, &bytes), rows[i].status);
+		assert_int_equal(bytes, wanted ? wanted->workspace_bytes : 0);
+		assert_int_equal(dlrt_workspace_size(&s.model, NULL, &bytes), DLRT_OK); /* the largest that can run */
+		assert_int_equal(bytes, rows[i].better ? 64 * N_BODIES : 64 * (N_BODIES - OLD_FOR_4));
+	}
+}
+
+/* One for certain sizes can be passed itself, and takes no others. */
+static void test_sizes_of_variant(void **state)
+{
+	sized s;
+	char message[200];
+	float data[8] = {0};
+	dlrt_tensor x = {.data = data, .type = DLRT_F32, .rank = 1, .dims = {4}};
+	dlrt_options o = {.message = message, .message_bytes = sizeof message};
+	(void)state;
+	make_sized(&s, 0);
+	assert_int_equal(dlrt_run(&s.variants[FOR_4], &x, NULL, &o), DLRT_OK);
+	assert_ptr_equal(ran, &s.variants[FOR_4]);
+	assert_ptr_equal(dlrt_variant_for(&s.variants[ANY_SIZE], &x), &s.variants[ANY_SIZE]);
+	x.dims[0] = 5;
+	assert_int_equal(dlrt_run(&s.variants[FOR_4], &x, NULL, &o), DLRT_RANGE);
+	assert_string_equal(message, "symbol \"N\" is 5, which is outside 4..4");
+	assert_null(dlrt_variant_for(&s.variants[FOR_4], &x));
+	assert_null(dlrt_variant_for(NULL, &x));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -926,6 +1037,8 @@ int main(void)
 		cmocka_unit_test(test_cpu_features),
 		cmocka_unit_test(test_variants),
 		cmocka_unit_test(test_variant_itself),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_sizes_of_variant),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
