@@ -25,13 +25,14 @@
 
 enum {
 	MIN_ROUNDS = 5,
-	MAX_ROUNDS = 300,
+	MAX_ROUNDS = 60,
 	MAX_OTHER_BYTES = 64 << 20, /* read between runs: more than caches hold */
 	MAX_WEIGHTS_BYTES = 1 << 30, /* of all choices of a problem together */
 	PACKED_FACTOR = 4,           /* weights of Winograd's products, in weights of the filter */
 	LINE_BYTES = 64,
 };
 
+static const double COMPILE_SECONDS = 0.5; /* for a problem, before the first is known */
 static const double WORTH_IT = 0.97; /* of the time of what the costs choose; less may be noise */
 
 typedef struct problem {
@@ -50,7 +51,8 @@ typedef struct tuner {
 	arena *a;
 	pass_ctx ctx;
 	map *by_text; /* problem, in the order of the graph */
-	double end;   /* when time is up */
+	double end;     /* when time is up */
+	double running; /* seconds of runs so far; the rest is compiling */
 	unsigned char *other;
 	size_t other_bytes;
 } tuner;
@@ -250,14 +252,16 @@ static void read_other(const tuner *t)
 		(void)other[i];
 }
 
-static bool run_rounds(const tuner *t, trial *r, double until)
+static bool run_rounds(tuner *t, trial *r, double share)
 {
-	for (int i = 0; i < MAX_ROUNDS && (i < MIN_ROUNDS || seconds_now() < until); i++) {
+	double start = seconds_now();
+	bool ok = true;
+	for (int i = 0; ok && i < MAX_ROUNDS && (i < MIN_ROUNDS || seconds_now() < start + share); i++) {
 		read_other(t);
-		if (dlrt_run(r->model, &r->input, r->outputs, &r->options) != DLRT_OK)
-			return false;
+		ok = dlrt_run(r->model, &r->input, r->outputs, &r->options) == DLRT_OK;
 	}
-	return true;
+	t->running += seconds_now() - start;
+	return ok;
 }
 
 /* False when some choice has no kernel of its own. */
@@ -292,7 +296,7 @@ static bool measure(tuner *t, problem *p, double share)
 	jit *j = compile_choices(t, a, p, quiet);
 	trial r = {.model = j ? jit_model(j) : NULL};
 	const value *like = p->n->in[value_is_const(p->n->in[0]) ? 1 : 0];
-	bool ok = j && prepare(&r, a, like) && run_rounds(t, &r, seconds_now() + share) && take_times(&r, a, p);
+	bool ok = j && prepare(&r, a, like) && run_rounds(t, &r, share) && take_times(&r, a, p);
 	if (ok)
 		p->best = best_of(p);
 	if (j)
@@ -317,7 +321,8 @@ static void measure_all(tuner *t)
 {
 	int n = map_count(t->by_text), measured = 0, done = 0;
 	problem **all = new_array(t->a, problem *, (size_t)n + 1);
-	double left = 0, running = 0, start = seconds_now();
+	double left = 0, start = seconds_now();
+	t->running = 0;
 	for (int i = 0; i < n; i++) {
 		all[i] = map_value_at(t->by_text, i);
 		left += all[i]->flops;
@@ -325,10 +330,9 @@ static void measure_all(tuner *t)
 	qsort(all, (size_t)n, sizeof *all, by_flops);
 	for (; done < n && (!done || seconds_now() < t->end); left -= all[done]->flops, done++) {
 		progress(arena_printf(t->a, "measuring choice %d of %d", done + 1, n));
-		double now = seconds_now(), compiling = done ? (now - start - running) / done : 0;
+		double now = seconds_now(), compiling = done ? (now - start - t->running) / done : COMPILE_SECONDS;
 		double share = (t->end - now - compiling * (n - done)) * all[done]->flops / left;
 		share = share > 0 ? share : 0;
-		running += share;
 		if (!measure(t, all[done], share))
 			continue;
 		progress_end();
