@@ -192,13 +192,12 @@ double gemm_cost(const node *n, const pass_ctx *ctx)
 	return 1;
 }
 
-void gemm_panels(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns)
+product_size gemm_panels(const node *n, const pass_ctx *ctx)
 {
 	(void)ctx;
 	letters l;
 	contract_letters(n, &l);
-	*rows = rows_of(n, &l);
-	*columns = sym_value(letter_extent(n, &l, l.column));
+	return (product_size){rows_of(n, &l), 1, sym_value(letter_extent(n, &l, l.column))};
 }
 
 /* B with its axes in the order [batch and other columns, summed, column], padded and cut: [..., panel, summed, column]. */

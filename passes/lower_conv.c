@@ -103,19 +103,22 @@ static bool pixels_are_one_axis(const group_lowering *gl, const node *n, const c
 	return !has_halo(n->in[0]) && !has_halo(gl->out);
 }
 
-/* Whether tiles should run over the ends of lines: lines of unknown length, or that waste more rows than the whole image does.
- * Not depthwise: it has too few operations per load to pay for an address of every row. */
-static bool lines_are_joined(const node *n, const conv_shape *c, int max_rows)
+/* Not depthwise: it has too few operations per load to pay for an address of every row. */
+static bool may_join_lines(const conv_shape *c)
+{
+	return c->spatial >= 2 && c->group_in != 1;
+}
+
+/* Whether tiles should run over the ends of lines: lines of unknown length, or that waste more rows than the whole image does. */
+static bool joins_lines(const node *n, const conv_shape *c, int max_rows)
 {
 	const value *out = n->out[0];
 	int64_t width, height;
-	if (c->spatial < 2 || c->group_in == 1)
+	if (!may_join_lines(c))
 		return false;
 	if (!sym_is_const(out->dims[out->rank - 1], &width) || !sym_is_const(out->dims[out->rank - 2], &height))
 		return true;
-	int64_t high = width > 0 && width < max_rows ? max_rows / width : 1;
-	double by_lines = tile_waste(width, max_rows) * (high > 1 ? tile_waste(height, (int)high) : 1);
-	return by_lines > 1.08 * tile_waste(width * height, max_rows);
+	return lines_are_joined(width, height, max_rows);
 }
 
 /* The last two axes as one row axis over pixels. */
@@ -148,7 +151,7 @@ static void output_rows(group_lowering *gl, tile_problem *tp, const node *n, con
 	}
 	for (int i = 0; i + 2 < c->spatial; i++)
 		tp->at.i[2 + i] = add_loop(&tp->outer, syms, "d", out->dims[2 + i]);
-	if (lines_are_joined(n, c, tp->max_rows)) {
+	if (joins_lines(n, c, tp->max_rows)) {
 		join_lines(tp, n, syms);
 		return;
 	}
@@ -203,22 +206,27 @@ double direct_cost(const node *n, const pass_ctx *ctx)
 	return (conv_pixels(n) + STREAM_SHARE) * steps;
 }
 
-/* Pixels the tile's rows run over: all of them for a pointwise convolution, else one line of the output. */
-static int64_t rows_of(const node *n, const conv_shape *c)
+/* Pixels the tile's rows run over: all of them for a pointwise convolution, else those of each of so many lines of the output. */
+static int64_t rows_of(const node *n, const conv_shape *c, int64_t *lines)
 {
 	int64_t pixels;
 	const value *out = n->out[0];
-	sym *extent = c->taps == 1 && c->strides[0] == 1 ? pixels_of(n) : out->dims[out->rank - 1];
+	bool pointwise = c->taps == 1 && c->strides[0] == 1;
+	sym *extent = pointwise ? pixels_of(n) : out->dims[out->rank - 1];
+	*lines = 1;
+	if (!pointwise && may_join_lines(c) && !sym_is_const(out->dims[out->rank - 2], lines))
+		return -1;
 	return sym_is_const(extent, &pixels) ? pixels : -1;
 }
 
-void direct_panels(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns)
+product_size direct_panels(const node *n, const pass_ctx *ctx)
 {
 	(void)ctx;
 	conv_shape c;
 	conv_shape_of(n, &c);
-	*rows = rows_of(n, &c);
-	*columns = c.group_out;
+	product_size of = {.columns = c.group_out};
+	of.rows = rows_of(n, &c, &of.lines);
+	return of;
 }
 
 /* [O, C/g, k...] -> [G, O/g, C/g, taps] -> padded columns -> [G, panel, column, C/g, taps] -> [G, panel, tap, C/g, column] */

@@ -53,6 +53,8 @@ static double tile_rate(int vectors)
 	return vectors == 1 ? 0.75 : vectors == 2 ? 0.96 : 1.0;
 }
 
+static const double JOINED_COST = 1.08; /* of tiles that run over the ends of lines: an address for every row */
+
 /* Time of n columns in panels of `vectors`, the last of which has only the vectors it needs. */
 static double columns_time(int64_t n, int vectors, int lanes)
 {
@@ -69,20 +71,49 @@ double tile_waste(int64_t m, int most)
 	return (double)((m + tiles - 1) / tiles * tiles) / (double)m;
 }
 
-int tile_vectors(const target *t, int64_t m, int64_t n)
+/* The waste of tiles that cover parts of lines, or whole ones. */
+static double waste_by_lines(int64_t width, int64_t lines, int most)
 {
-	if (m >= 0 && m <= FEW_ROWS)
+	int64_t high = width > 0 && width < most ? most / width : 1;
+	return tile_waste(width, most) * (high > 1 ? tile_waste(lines, (int)high) : 1);
+}
+
+bool lines_are_joined(int64_t width, int64_t lines, int most)
+{
+	return waste_by_lines(width, lines, most) > JOINED_COST * tile_waste(width * lines, most);
+}
+
+static double product_waste(product_size of, int most)
+{
+	if (of.rows < 0 || of.lines <= 1)
+		return tile_waste(of.rows, most);
+	return lines_are_joined(of.rows, of.lines, most) ? JOINED_COST * tile_waste(of.rows * of.lines, most) : waste_by_lines(of.rows, of.lines, most);
+}
+
+static bool has_few_rows(product_size of)
+{
+	return of.rows >= 0 && of.rows * of.lines <= FEW_ROWS;
+}
+
+static int best_vectors(const target *t, product_size of)
+{
+	if (has_few_rows(of))
 		for (int i = 0; i < MAX_TILES && t->gemv[i].rows; i++)
-			if (t->gemv[i].rows >= m)
+			if (t->gemv[i].rows >= of.rows * of.lines)
 				return t->gemv[i].vectors;
 	int lanes = target_lanes(t, F32), best = 1;
 	double best_time = 0;
 	for (int i = 0; i < MAX_TILES && t->gemm[i].rows; i++) {
-		double time = columns_time(n, t->gemm[i].vectors, lanes) * tile_waste(m, t->gemm[i].rows) * (1 + 0.005 * i);
+		double time = columns_time(of.columns, t->gemm[i].vectors, lanes) * product_waste(of, t->gemm[i].rows) * (1 + 0.005 * i);
 		if (!best_time || time < best_time)
 			best_time = time, best = t->gemm[i].vectors;
 	}
 	return best;
+}
+
+int tile_vectors(const target *t, int64_t m, int64_t n)
+{
+	return best_vectors(t, (product_size){m, 1, n});
 }
 
 static bool listed(const int *widths, int n, int vectors)
@@ -102,13 +133,13 @@ static int add_widths(const tile_shape *shapes, int64_t most, int *out, int n)
 	return n;
 }
 
-int tile_widths(const target *t, int64_t m, int64_t n, int out[2 * MAX_TILES])
+int tile_widths(const target *t, product_size of, int out[2 * MAX_TILES])
 {
 	int lanes = target_lanes(t, F32), count = 0;
-	int64_t most = (n + lanes - 1) / lanes;
-	out[count++] = tile_vectors(t, m, n);
+	int64_t most = (of.columns + lanes - 1) / lanes;
+	out[count++] = best_vectors(t, of);
 	count = add_widths(t->gemm, most, out, count);
-	return m >= 0 && m <= FEW_ROWS ? add_widths(t->gemv, most, out, count) : count;
+	return has_few_rows(of) ? add_widths(t->gemv, most, out, count) : count;
 }
 
 int tile_rows(const target *t, int64_t m, int vectors)

@@ -151,12 +151,11 @@ static value *weight_matrix(graph *g, const transform *f)
 	return build_const(g, t, NULL);
 }
 
-static void panels_of(const node *n, const pass_ctx *ctx, const transform *f, int64_t *rows, int64_t *columns)
+static product_size panels_of(const node *n, const pass_ctx *ctx, const transform *f)
 {
 	conv_shape c;
 	conv_fits_tiles(n, &c);
-	*rows = tiles_per_block(n, ctx->target, &c, f);
-	*columns = c.group_out;
+	return (product_size){tiles_per_block(n, ctx->target, &c, f), 1, c.group_out};
 }
 
 /* [O, C, D, 3, 3] -> G w G^T: [O, C * D, points, points] -> [panel, column, C, D, point] -> [panel, point, D * C, column] */
@@ -572,12 +571,12 @@ static void lower_points(group_lowering *gl, node *n, const transform *f)
 /* ---- rows of the table ---------------------------------------------------------------------------------------------------------- */
 bool winograd4_applies(const node *n, const pass_ctx *ctx) { return fits(n, ctx, &transform4); }
 double winograd4_cost(const node *n, const pass_ctx *ctx) { return cost(n, ctx, &transform4); }
-void winograd4_panels(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns) { panels_of(n, ctx, &transform4, rows, columns); }
+product_size winograd4_panels(const node *n, const pass_ctx *ctx) { return panels_of(n, ctx, &transform4); }
 void winograd4_pack(node *n, pass_ctx *ctx, int vectors) { pack(n, ctx, &transform4, vectors); }
 void winograd4_lower(group_lowering *gl, node *n) { lower_points(gl, n, &transform4); }
 
 bool winograd2_applies(const node *n, const pass_ctx *ctx) { return fits(n, ctx, &transform2); }
 double winograd2_cost(const node *n, const pass_ctx *ctx) { return cost(n, ctx, &transform2); }
-void winograd2_panels(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns) { panels_of(n, ctx, &transform2, rows, columns); }
+product_size winograd2_panels(const node *n, const pass_ctx *ctx) { return panels_of(n, ctx, &transform2); }
 void winograd2_pack(node *n, pass_ctx *ctx, int vectors) { pack(n, ctx, &transform2, vectors); }
 void winograd2_lower(group_lowering *gl, node *n) { lower_points(gl, n, &transform2); }

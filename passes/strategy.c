@@ -68,11 +68,8 @@ static const strategy *cheapest(const node *n, const pass_ctx *ctx, double *leas
 static int add_choices(const strategy *s, const node *n, const pass_ctx *ctx, choice *out, int count)
 {
 	int widths[2 * MAX_TILES] = {0}, n_widths = 1;
-	int64_t rows, columns;
-	if (s->panels) {
-		s->panels(n, ctx, &rows, &columns);
-		n_widths = tile_widths(ctx->target, rows, columns, widths);
-	}
+	if (s->panels)
+		n_widths = tile_widths(ctx->target, s->panels(n, ctx), widths);
 	for (int i = 0; i < n_widths && count < MAX_CHOICES; i++)
 		out[count++] = (choice){s, widths[i]};
 	return count;

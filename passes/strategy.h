@@ -10,14 +10,21 @@
 
 #include "passes/lower.h"
 
+/* What register tiles are chosen for. */
+typedef struct product_size {
+	int64_t rows;    /* -1: known while running */
+	int64_t lines;   /* so many times these rows, if more than 1: a tile may cover whole lines or run over their ends */
+	int64_t columns;
+} product_size;
+
 typedef struct strategy {
 	const char *name;
 	op op;
 	bool (*applies)(const node *n, const pass_ctx *ctx);
 	/* Time relative to the other rows that apply, in vector operations at typical sizes. */
 	double (*cost)(const node *n, const pass_ctx *ctx);
-	/* NULL: no panels.  Else rows (-1: dynamic) and columns of the product, by which the width of panels is chosen. */
-	void (*panels)(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns);
+	/* NULL: no panels.  Else the product, by which their width is chosen. */
+	product_size (*panels)(const node *n, const pass_ctx *ctx);
 	/* Rewrites operands (weights as ordinary ops on constants, which folding performs) and adds attributes.  Panels are so many
 	 * vectors wide; 0 where there are none. */
 	void (*pack)(node *n, pass_ctx *ctx, int vectors);
@@ -25,7 +32,7 @@ typedef struct strategy {
 } strategy;
 
 #define WHOLE(name)
-#define PANELS(name) void name##_panels(const node *n, const pass_ctx *ctx, int64_t *rows, int64_t *columns);
+#define PANELS(name) product_size name##_panels(const node *n, const pass_ctx *ctx);
 #define STRATEGY(name, op, packing, purpose)                 \
 	bool name##_applies(const node *n, const pass_ctx *ctx); \
 	double name##_cost(const node *n, const pass_ctx *ctx);  \
@@ -94,7 +101,9 @@ void lower_tile_panel(group_lowering *gl, const tile_problem *tp, sym *panel);
 /* Vectors per row for n columns and rows along an axis of m (-1: dynamic), and the most rows that go with them on this target. */
 int tile_vectors(const target *t, int64_t m, int64_t n);
 /* All widths that may be worth trying, that of tile_vectors first; how many. */
-int tile_widths(const target *t, int64_t m, int64_t n, int out[2 * MAX_TILES]);
+int tile_widths(const target *t, product_size of, int out[2 * MAX_TILES]);
 /* Rows computed over rows wanted, with balanced tiles of at most `most` rows. */
 double tile_waste(int64_t m, int most);
+/* Whether tiles of at most `most` rows should run over the ends of lines rather than cover parts of lines, or whole ones. */
+bool lines_are_joined(int64_t width, int64_t lines, int most);
 int tile_rows(const target *t, int64_t m, int vectors);
