@@ -21,5 +21,9 @@ typedef struct letter_vars {
 } letter_vars;
 
 coord letter_coord(const letters *l, int part, const letter_vars *v);
+/* The other way round: what the letters of a part stand for at these coordinates. */
+letter_vars letter_vars_at(const letters *l, int part, coord at);
 /* Adds a loop over a letter; coordinate 0 where there is one element. */
 sym *letter_loop(loop_list *list, sym_ctx *syms, char letter, sym *extent);
+/* Adds loops over all summed letters, in the order in which B has them. */
+void letter_sums(const node *n, const letters *l, loop_list *list, letter_vars *v);

@@ -23,9 +23,13 @@ static bool same_shape(shape s, const value *v)
 	return true;
 }
 
-static diag_at place_of(const graph *g, const node *n)
+bool infer_again(const graph *g, node *n, pass_ctx *ctx)
 {
-	return (diag_at){.file = g->at.file, .node = n->src.index, .node_name = n->src.name, .op = n->src.op};
+	const char *why = "the type rule gives no reason";
+	if (op_table[n->op].infer(n, &why))
+		return true;
+	diag_error(ctx->d, (diag_at){.file = g->at.file, .node = n->src.index, .node_name = n->src.name, .op = n->src.op}, "%s", why);
+	return false;
 }
 
 /* Inputs of regions have the sizes of their operands. */
@@ -49,14 +53,11 @@ static bool infer_regions(node *n, pass_ctx *ctx)
 static bool infer_node(graph *g, node *n, pass_ctx *ctx)
 {
 	bool changed = infer_regions(n, ctx);
-	const char *why = "the type rule gives no reason";
 	shape *before = new_array(ctx->scratch, shape, (size_t)n->n_out);
 	for (int i = 0; i < n->n_out; i++)
 		before[i] = shape_of(n->out[i]);
-	if (!op_table[n->op].infer(n, &why)) {
-		diag_error(ctx->d, place_of(g, n), "%s", why);
+	if (!infer_again(g, n, ctx))
 		return false;
-	}
 	for (int i = 0; i < n->n_out; i++)
 		changed |= !same_shape(before[i], n->out[i]);
 	if (n->n_out && !n->out[0]->elements)

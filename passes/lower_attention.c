@@ -130,13 +130,8 @@ static void multiply_keys(block_lowering *l)
 	const node *n = l->a->scores;
 	const letters *of = &l->a->of_scores;
 	tile_problem tp = problem_of(l, n, 0, keys_of(l));
-	coord at = scores_at(l, sym_add(l->first, tp.row[1]), tp.col);
-	letter_vars v = {{0}};
-	for (int i = 0; i < at.rank; i++)
-		v.of[(int)of->text[2][i]] = at.i[i];
-	for (const char *c = of->text[of->b]; *c; c++)
-		if (letter_is_summed(of, *c))
-			v.of[(int)*c] = letter_loop(&tp.red, b->syms, *c, letter_extent(n, of, *c));
+	letter_vars v = letter_vars_at(of, 2, scores_at(l, sym_add(l->first, tp.row[1]), tp.col));
+	letter_sums(n, of, &tp.red, &v);
 	tp.a = kb_read(b, n->in[of->a], letter_coord(of, of->a, &v));
 	tp.b = kb_read(b, n->in[of->b], letter_coord(of, of->b, &v));
 	tp.to = l->scores;
@@ -158,10 +153,7 @@ static void multiply_values(block_lowering *l)
 	sym *columns = letter_extent(n, of, of->column);
 	tile_problem tp = problem_of(l, n, 1, columns);
 	sym *key = letter_loop(&tp.red, b->syms, 'k', l->n_keys);
-	coord at = scores_at(l, sym_add(l->first, tp.row[1]), sym_add(l->start, key));
-	letter_vars v = {{0}};
-	for (int i = 0; i < at.rank; i++)
-		v.of[(int)of->text[of->a][i]] = at.i[i];
+	letter_vars v = letter_vars_at(of, of->a, scores_at(l, sym_add(l->first, tp.row[1]), sym_add(l->start, key)));
 	v.of[(int)of->column] = tp.col;
 	tp.a = kb_load(b, l->scores, sym_add(sym_muli(tp.row[1], l->keys), key));
 	tp.b = kb_read(b, n->in[of->b], letter_coord(of, of->b, &v));
@@ -264,10 +256,7 @@ static void finish_rows(block_lowering *l)
 	const expr *sum = kb_let(b, "sum", kb_load(b, l->sum, row));
 	const expr *divisor = kb_let(b, "divisor", divisor_of(l, sum));
 	sym *column = kb_vector(b, "c", columns, 0);
-	coord scores = scores_at(l, sym_add(l->first, row), sym_const(b->syms, 0));
-	letter_vars v = {{0}};
-	for (int i = 0; i < scores.rank; i++)
-		v.of[(int)of->text[of->a][i]] = scores.i[i];
+	letter_vars v = letter_vars_at(of, of->a, scores_at(l, sym_add(l->first, row), sym_const(b->syms, 0)));
 	v.of[(int)of->column] = column;
 	coord at = letter_coord(of, 2, &v);
 	const expr *e = expr_binary(b->exprs, EXPR_DIV, kb_load(b, l->results, sym_add(result_of_block(l, l->number, row), column)), divisor);

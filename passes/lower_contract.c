@@ -101,6 +101,14 @@ coord letter_coord(const letters *l, int part, const letter_vars *v)
 	return at;
 }
 
+letter_vars letter_vars_at(const letters *l, int part, coord at)
+{
+	letter_vars v = {{0}};
+	for (int i = 0; i < at.rank; i++)
+		v.of[(int)l->text[part][i]] = at.i[i];
+	return v;
+}
+
 sym *letter_loop(loop_list *list, sym_ctx *syms, char letter, sym *extent)
 {
 	if (sym_is(extent, 1))
@@ -109,6 +117,13 @@ sym *letter_loop(loop_list *list, sym_ctx *syms, char letter, sym *extent)
 	list->var[list->n] = sym_loop(syms, hint, extent);
 	list->extent[list->n] = extent;
 	return list->var[list->n++];
+}
+
+void letter_sums(const node *n, const letters *l, loop_list *list, letter_vars *v)
+{
+	for (const char *c = l->text[l->b]; *c; c++)
+		if (letter_is_summed(l, *c))
+			v->of[(int)*c] = letter_loop(list, n->graph->syms, *c, letter_extent(n, l, *c));
 }
 
 /* Result letters but the lanes' in storage order: rows of A to `rows`, the others to `outer`. */
@@ -156,9 +171,7 @@ static void lower_gemm(group_lowering *gl, node *n, const letters *l, tile_probl
 	result_loops(n, l, syms, &v, &rows, &tp->outer);
 	tp->col_extent = letter_extent(n, l, l->column);
 	v.of[(int)l->column] = tp->col = sym_loop(syms, "n", tp->col_extent);
-	for (const char *c = l->text[l->b]; *c; c++)
-		if (letter_is_summed(l, *c))
-			v.of[(int)*c] = letter_loop(&tp->red, syms, *c, letter_extent(n, l, *c));
+	letter_sums(n, l, &tp->red, &v);
 	tp->at = letter_coord(l, 2, &v);
 	tp->a = kb_read(&gl->b, n->in[l->a], letter_coord(l, l->a, &v));
 	tp->b = b_element(gl, n, l, &v, columns);

@@ -42,6 +42,8 @@ extern const int pass_count;
 const pass_info *pass_find(const char *name);
 
 bool pass_infer(graph *g, pass_ctx *ctx);
+/* Runs the node's type rule; false after an error, which is reported. */
+bool infer_again(const graph *g, node *n, pass_ctx *ctx);
 bool pass_widen(graph *g, pass_ctx *ctx);
 bool pass_simplify(graph *g, pass_ctx *ctx);
 bool pass_share(graph *g, pass_ctx *ctx);

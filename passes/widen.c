@@ -96,15 +96,12 @@ static bool only_constants(const node *n)
 
 static bool widen_node(graph *g, node *n, pass_ctx *ctx)
 {
-	const char *why = "";
 	agree(g, n);
 	const attr *type = node_attr(n, "type");
 	if (type && type->kind == ATTR_WORD && is_half(dtype_find(type->word, strlen(type->word))))
 		node_set_attr(n, attr_of_word("type", "f32"));
-	if (!op_table[n->op].infer(n, &why)) {
-		diag_error(ctx->d, (diag_at){.file = g->at.file, .node = n->src.index, .node_name = n->src.name, .op = n->src.op}, "%s", why);
+	if (!infer_again(g, n, ctx))
 		return false;
-	}
 	for (int i = 0; i < n->n_out && n->next; i++)
 		if (is_half(n->out[i]->type) && n->out[i]->n_uses)
 			widen_for(g, n->out[i], n->next);
